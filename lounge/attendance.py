@@ -1,0 +1,262 @@
+"""One connection's rooms: which it is in, as whom, how far it has been sent each, and its own others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from typing import Literal
+
+from channels.cursor import Cursor, Gone, Subscriber
+from channels.hub import LiveRoom
+from lounge import policy, private
+from lounge.belongings import Shelf
+from lounge.conversation import Seat
+from lounge.doctors import Doctor
+from lounge.door import Guest
+from lounge.errors import Code, Refusal
+from lounge.events import By, Present
+from lounge.limits import OWN_ROOMS, READS, SEARCHES
+from lounge.opening import Lounge
+from lounge.rooms import Title
+from lounge.search import Found
+from lounge.transcript import Stretch
+
+__all__ = ["Arrival", "Attendance", "Gone", "RoomStanding", "Subscriber"]
+
+FRESH_SAYS = 50
+FRESH_ENTRIES = 500
+MOST_UNREAD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A join that was allowed: `start…head` come next. `reset`: the client's cursor was not ours."""
+
+    room: str
+    live: LiveRoom
+    seat: Seat | None
+    start: int
+    reset: Literal["unknown_cursor", "beyond_retention"] | None
+    present: Present
+
+    @property
+    def head(self) -> int:
+        return self.live.ring.head
+
+    @property
+    def oldest(self) -> int:
+        return self.live.oldest
+
+    @property
+    def you(self) -> list[By]:
+        return [] if self.seat is None else [self.seat.persona.by]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomStanding:
+    """One of the doctor's rooms, as a list shows it."""
+
+    id: str
+    title: Title
+    kind: str
+    head: int
+    unread: int
+    present: Present
+
+
+class Attendance:
+    """Where one guest is. Raises Refusal for what the policy declines, StorageError, and Gone."""
+
+    def __init__(self, lounge: Lounge, guest: Guest, shelf: Shelf, subscriber: Subscriber) -> None:
+        self._lounge = lounge
+        self._guest = guest
+        self._shelf = shelf
+        self._subscriber = subscriber
+        self._seats: dict[str, Seat | None] = {}
+        self._cursors: dict[str, Cursor] = {}
+
+    # -- joining and leaving ---------------------------------------------------------------------
+
+    async def arrive(self, room: str, since: int | None, last: str | None) -> Arrival:
+        """May they enter, and from where is their view of the room to go on?"""
+        seat = None
+        if room == private.ROOM:
+            self._verified()
+        else:
+            seat = await self._lounge.conversation.take_seat(self._guest, room)
+        live = await self._lounge.hub.enter(self._name(room))
+        if since is not None and since > live.ring.head:
+            await self._lounge.hub.refresh(live, since)
+        start, reset = await self._start(live, since, last)
+        return Arrival(room, live, seat, start, reset, self.present(room))
+
+    def enter(self, arrival: Arrival) -> Cursor:
+        """Take the place: of a former cursor in the same room nothing more is sent."""
+        self.leave(arrival.room)
+        cursor = Cursor(self._subscriber, arrival.start - 1)
+        self._cursors[arrival.room] = cursor
+        self._seats[arrival.room] = arrival.seat
+        if arrival.seat is not None:
+            self._lounge.news.roster.enter(arrival.room, arrival.seat.persona.id)
+            self._shelf.joined(arrival.room)
+        return cursor
+
+    async def follow(self, arrival: Arrival, cursor: Cursor) -> int:
+        """Send what was missed, then go live; returns the head in that very step."""
+        await self._lounge.hub.catch_up(arrival.live, cursor)
+        self._lounge.hub.listen(arrival.live, cursor)
+        return arrival.live.ring.head
+
+    def leave(self, room: str) -> None:
+        """Nothing of the room reaches this connection any more."""
+        cursor, seat = self._cursors.pop(room, None), self._seats.pop(room, None)
+        if cursor is not None:
+            self._lounge.hub.leave(self._name(room), cursor)
+        if seat is not None:
+            self._lounge.news.roster.leave(room, seat.persona.id)
+
+    def leave_all(self) -> None:
+        for room in list(self._cursors):
+            self.leave(room)
+
+    def must_be_in(self, room: str) -> None:
+        if room not in self._cursors:
+            raise Refusal(Code.NOT_JOINED, "refusal.not_joined")
+
+    def seat(self, room: str) -> Seat:
+        """As whom they speak there."""
+        self.must_be_in(room)
+        seat = self._seats[room]
+        if seat is None:
+            raise Refusal(Code.FORBIDDEN, "refusal.me")
+        return seat
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    async def history(
+        self, room: str, before: int | None, after: int | None, around: int | None, limit: int
+    ) -> Stretch:
+        """A page of a room's past, joined or not."""
+        self._lounge.limits.spend(READS, self._guest.doctor.id)
+        name = readable(self._lounge, self._guest.doctor, room)
+        return await self._lounge.transcript.stretch(
+            name, before=before, after=after, around=around, limit=limit
+        )
+
+    async def read(self, room: str, seq: int) -> None:
+        """Move the read mark forward, at most to the head."""
+        self.must_be_in(room)
+        name = self._name(room)
+        live = self._lounge.hub.live(name)
+        seq = min(seq, live.ring.head if live else seq)
+        count = live.ring.count_at(seq) if live else None
+        if count is None:
+            count = await self._lounge.transcript.count_at(name, seq)
+        self._shelf.read(room, seq, count)
+
+    async def search(
+        self, q: str, room: str | None, limit: int, cursor: str | None
+    ) -> tuple[list[Found], str | None]:
+        self._lounge.limits.spend(SEARCHES, self._guest.doctor.id)
+        self._verified()
+        return await self._lounge.search.find(self._guest.doctor, q, room, limit, cursor)
+
+    # -- the doctor's own rooms ------------------------------------------------------------------
+
+    def own(self) -> list[RoomStanding]:
+        """`me`, then pinned and formerly joined rooms that they may still enter."""
+        if not self._guest.doctor.verified:
+            return []
+        return [self._standing(room) for room in self._own_rooms()]
+
+    def news(self, moved: Set[str], bands: Set[str]) -> list[RoomStanding]:
+        """Own rooms, not joined, of which something changed."""
+        if not self._guest.doctor.verified:
+            return []
+        return [
+            self._standing(room)
+            for room in self._own_rooms()
+            if room not in self._cursors and (self._name(room) in moved or room in bands)
+        ]
+
+    def new_bands(self, bands: Set[str]) -> list[tuple[str, Present]]:
+        """Joined rooms with another band."""
+        return [(room, self.present(room)) for room in self._cursors if room in bands]
+
+    def shown(self) -> Iterable[str]:
+        """The names of all rooms that this connection shows."""
+        yield from self._shelf.rooms
+        yield from self._cursors
+        yield self._lounge.private.name_of(self._guest.doctor)
+
+    def present(self, room: str) -> Present:
+        if room == private.ROOM:
+            return Present(min=1, max=1)
+        return self._lounge.news.present(room)
+
+    # -- privates --------------------------------------------------------------------------------
+
+    def _own_rooms(self) -> list[str]:
+        doctor, rooms = self._guest.doctor, self._lounge.rooms
+        known = ((room_id, rooms.find(room_id)) for room_id in self._shelf.rooms)
+        own = [id for id, room in known if room and policy.may_enter(doctor, room, rooms)]
+        return [private.ROOM, *own][:OWN_ROOMS]
+
+    def _standing(self, room_id: str) -> RoomStanding:
+        room = self._lounge.rooms.find(room_id)
+        assert room is not None
+        standing = self._lounge.news.standing(self._name(room_id))
+        left = unread(standing.says, self._shelf.marks.get(room_id))
+        return RoomStanding(
+            room_id, room.title, room.kind, standing.seq, left, self.present(room_id)
+        )
+
+    async def _start(
+        self, live: LiveRoom, since: int | None, last: str | None
+    ) -> tuple[int, Literal["unknown_cursor", "beyond_retention"] | None]:
+        """The first seq to send, and why the client's cursor is not of this log, if it is not."""
+        if since is None:
+            return await self._fresh(live), None
+        if since > live.ring.head:
+            return await self._fresh(live), "unknown_cursor"
+        if since and since + 1 < live.oldest:
+            return await self._fresh(live), "beyond_retention"
+        if since and last is not None and last != await self._id_at(live, since):
+            return await self._fresh(live), "unknown_cursor"
+        return max(since + 1, live.oldest), None
+
+    async def _id_at(self, live: LiveRoom, seq: int) -> str | None:
+        return live.ring.id_at(seq) or await self._lounge.transcript.id_at(live.name, seq)
+
+    async def _fresh(self, live: LiveRoom) -> int:
+        """Back to the 50th last say, at most 500 entries."""
+        count = live.ring.count - FRESH_SAYS + 1
+        start = live.oldest
+        if count > 1:
+            found = live.ring.seq_of_count(count)
+            start = found or await self._lounge.transcript.seq_of_say(live.name, count)
+        return max(start, live.ring.head - FRESH_ENTRIES + 1, live.oldest)
+
+    def _verified(self) -> None:
+        if not self._guest.doctor.verified:
+            raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+
+    def _name(self, room: str) -> str:
+        """What the hub calls a room: `me` is another log for every doctor."""
+        if room == private.ROOM:
+            return self._lounge.private.name_of(self._guest.doctor)
+        return room
+
+
+def readable(lounge: Lounge, doctor: Doctor, room: str) -> str:
+    """The hub's name of a room that this doctor may read. Raises Refusal."""
+    if room != private.ROOM:
+        return policy.admit(doctor, room, lounge.rooms).id
+    if not doctor.verified:
+        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    return lounge.private.name_of(doctor)
+
+
+def unread(says: int, mark: tuple[int, int] | None) -> int:
+    """Says after the read mark, capped."""
+    return max(0, min(MOST_UNREAD, says - (mark[1] if mark else 0)))

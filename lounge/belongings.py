@@ -1,0 +1,230 @@
+"""A doctor's own things: which rooms are hers, how far she has read, which face she wears where.
+
+They lie sealed in the identity store, and are written late and at a random moment: a row that
+changed together with a say would tell whose say it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from random import SystemRandom
+from weakref import WeakValueDictionary
+
+import msgspec
+import structlog
+
+from lounge.errors import Code, Refusal
+from lounge.keys import Keys
+from storage import belongings
+from storage.belongings import Kept
+from storage.database import Database, StorageError
+
+log = structlog.get_logger()
+
+MOST_OWN = 50
+MOST_PINNED = 200
+MOST_MARKS = 200
+LATEST_SECONDS = 60.0
+_BATCH = 100
+_LABEL = "belongings"
+_random = SystemRandom()
+
+
+class Things(msgspec.Struct, frozen=True):
+    """What the sealed row holds. Rooms come most recent first; marks and faces, last."""
+
+    own: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
+    marks: dict[str, tuple[int, int]] = {}
+    faces: dict[str, str] = {}
+
+
+Change = Callable[[Things], Things]
+
+
+class Shelf:
+    """One doctor's things, shared by all her sockets of this process. Changes show at once."""
+
+    def __init__(self, doctor_id: str, things: Things, due: Callable[[Shelf], None]) -> None:
+        self.doctor_id = doctor_id
+        self._things = things
+        self._due = due
+        self._pending: dict[tuple[str, str], Change] = {}
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Rooms joined before, the most recent first, at most 50."""
+        return self._things.own
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """In the order in which they were pinned."""
+        return self._things.pinned
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """Pinned, then own: each once, at most 50."""
+        return tuple(dict.fromkeys(self.pinned + self.own))[:MOST_OWN]
+
+    @property
+    def marks(self) -> Mapping[str, tuple[int, int]]:
+        """How far each room is read: (seq, says up to it)."""
+        return self._things.marks
+
+    @property
+    def faces(self) -> Mapping[str, str]:
+        return self._things.faces
+
+    def joined(self, room: str) -> None:
+        self._change(("joined", room), lambda things: _joined(things, room))
+
+    def pin(self, room: str, pinned: bool) -> None:
+        self._change(("pin", room), lambda things: _pinned(things, room, pinned))
+
+    def read(self, room: str, seq: int, says: int) -> None:
+        """Move the read mark; it only ever goes forward."""
+        if seq > self.marks.get(room, (0, 0))[0]:
+            self._change(("read", room), lambda things: _read(things, room, seq, says))
+
+    def wear(self, room: str, face: str) -> None:
+        self._change(("wear", room), lambda things: _wearing(things, room, face))
+
+    def _change(self, what: tuple[str, str], change: Change) -> None:
+        """The last change of a kind and room is the one that counts."""
+        self._things = change(self._things)
+        self._pending.pop(what, None)
+        self._pending[what] = change
+        self._due(self)
+
+    def _written(self, base: Things, done: Mapping[tuple[str, str], Change]) -> bool:
+        """Stand on the row that was written; true when nothing came in meanwhile."""
+        for what, change in done.items():
+            if self._pending.get(what) is change:
+                del self._pending[what]
+        self._things = _applied(base, self._pending)
+        return not self._pending
+
+
+class Belongings:
+    """The shelves that are in use in this process, and their way to the store."""
+
+    def __init__(
+        self,
+        identity: Database,
+        keys: Keys,
+        *,
+        latest_seconds: float = LATEST_SECONDS,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._identity = identity
+        self._keyring = keys.identity
+        self._latest_seconds = latest_seconds
+        self._clock = clock
+        self._shelves: WeakValueDictionary[str, Shelf] = WeakValueDictionary()
+        self._due: dict[str, Shelf] = {}
+        self._writing = asyncio.Lock()
+
+    async def of(self, doctor_id: str) -> Shelf:
+        """The doctor's shelf: the same object while anybody holds it. Raises StorageError."""
+        if (shelf := self._shelves.get(doctor_id)) is None:
+            async with self._identity.reading() as connection:
+                kept = await belongings.of(connection, doctor_id)
+            if kept is None:
+                raise Refusal(Code.NOT_FOUND, "session.none")
+            if (shelf := self._shelves.get(doctor_id)) is None:  # somebody else may have asked too
+                shelf = Shelf(doctor_id, self._opened(doctor_id, kept), self._note)
+                self._shelves[doctor_id] = shelf
+        return shelf
+
+    async def run(self) -> None:
+        """Write what changed, again and again, 0 to 60 seconds late and many doctors together."""
+        while True:
+            await asyncio.sleep(_random.uniform(0, self._latest_seconds))
+            try:
+                await self.write()
+            except StorageError as fault:
+                log.warning("belongings not written, will try again", fault=str(fault))
+
+    async def write(self) -> None:
+        """Write all that is due. On a StorageError the rest stays due."""
+        async with self._writing:
+            due = list(self._due.values())
+            _random.shuffle(due)
+            for start in range(0, len(due), _BATCH):
+                await self._write(due[start : start + _BATCH])
+
+    async def close(self) -> None:
+        """Write what is due, for the last time."""
+        try:
+            await self.write()
+        except StorageError as fault:
+            log.error("belongings lost at the end", shelves=len(self._due), fault=str(fault))
+
+    def _note(self, shelf: Shelf) -> None:
+        self._due[shelf.doctor_id] = shelf
+
+    async def _write(self, shelves: Sequence[Shelf]) -> None:
+        """Apply what is pending to the rows as they are now: another process may have written."""
+        pending = {shelf.doctor_id: dict(shelf._pending) for shelf in shelves}
+        async with self._identity.writing() as connection:
+            now = self._clock()
+            rows = await belongings.locked(connection, list(pending), now)
+            things = {
+                doctor_id: _applied(self._opened(doctor_id, kept), pending[doctor_id])
+                for doctor_id, kept in rows.items()
+            }
+            sealed = {
+                doctor_id: self._sealed(doctor_id, all_) for doctor_id, all_ in things.items()
+            }
+            await belongings.put(connection, sealed, now)
+        for shelf in shelves:
+            doctor_id = shelf.doctor_id
+            if doctor_id not in things or shelf._written(things[doctor_id], pending[doctor_id]):
+                del self._due[doctor_id]
+
+    def _opened(self, doctor_id: str, kept: Kept) -> Things:
+        if kept.sealed is None:
+            own_rooms = (f"specialty/{kept.specialty}", f"country/{kept.country.lower()}", "world")
+            return Things(pinned=own_rooms)
+        opened = self._keyring.unseal(_LABEL, kept.sealed, doctor_id.encode())
+        return msgspec.msgpack.decode(opened, type=Things)
+
+    def _sealed(self, doctor_id: str, things: Things) -> bytes:
+        return self._keyring.seal(_LABEL, msgspec.msgpack.encode(things), doctor_id.encode())
+
+
+def _applied(things: Things, changes: Mapping[tuple[str, str], Change]) -> Things:
+    for change in changes.values():
+        things = change(things)
+    return things
+
+
+def _joined(things: Things, room: str) -> Things:
+    own = (room, *(other for other in things.own if other != room))
+    return msgspec.structs.replace(things, own=own[:MOST_OWN])
+
+
+def _pinned(things: Things, room: str, pinned: bool) -> Things:
+    others = tuple(other for other in things.pinned if other != room)
+    if pinned and room in things.pinned:
+        return things
+    wanted = (*others, room)[-MOST_PINNED:] if pinned else others
+    return msgspec.structs.replace(things, pinned=wanted)
+
+
+def _read(things: Things, room: str, seq: int, says: int) -> Things:
+    if seq <= things.marks.get(room, (0, 0))[0]:
+        return things
+    marks = {other: mark for other, mark in things.marks.items() if other != room}
+    marks[room] = (seq, says)
+    oldest = list(islice(marks, max(0, len(marks) - MOST_MARKS)))
+    return msgspec.structs.replace(
+        things, marks={other: mark for other, mark in marks.items() if other not in oldest}
+    )
+
+
+def _wearing(things: Things, room: str, face: str) -> Things:
+    return msgspec.structs.replace(things, faces={**things.faces, room: face})

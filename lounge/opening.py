@@ -1,0 +1,283 @@
+"""The assembly: every part of the lounge, made in order, on one screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from redis.asyncio import Redis
+
+from channels.bus import Bus, Hint
+from channels.hub import Hub
+from channels.ring import Framer
+from lounge.belongings import Belongings
+from lounge.conversation import Conversation
+from lounge.doctors import Doctors
+from lounge.door import Door
+from lounge.keys import Keys, open_keys
+from lounge.limits import Limits
+from lounge.news import News
+from lounge.notices import Notices, Relay
+from lounge.personas import Crowd, Personas
+from lounge.private import PrivateLogs
+from lounge.rooms import Catalogue, open_catalogue
+from lounge.search import Search
+from lounge.settings import Settings
+from lounge.transcript import Transcript, committed
+from presence.leases import Leases
+from storage import entries, gate
+from storage.database import Database, StorageError
+from storage.migrations import current, upgrade
+from storage.writer import Commit, Writer
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 0.5
+TIDY_SECONDS = 1.0
+MINUTE_SECONDS = 60.0
+
+
+class NotUpgraded(Exception):  # noqa: N818 - said to the operator as it stands
+    """A database is not at the newest revision: `lounge upgrade` brings it there."""
+
+
+@dataclass(slots=True)
+class Lounge:
+    """Everything that is open. Made by `open_lounge`, handed to whoever serves."""
+
+    settings: Settings
+    keys: Keys
+    database: Database
+    identity_database: Database
+    rooms: Catalogue
+    doctors: Doctors
+    belongings: Belongings
+    notices: Notices
+    private: PrivateLogs
+    relay: Relay
+    personas: Personas
+    door: Door
+    limits: Limits
+    news: News
+    transcript: Transcript
+    hub: Hub
+    bus: Bus
+    writer: Writer
+    conversation: Conversation
+    search: Search
+    faults: dict[str, str] = field(default_factory=dict)
+    """Background loops that are down just now, and the kind of fault."""
+
+    # -- what goes on in the background ----------------------------------------------------------
+
+    def announce(self, commits: Sequence[Commit]) -> None:
+        """Just committed here: to local cursors at once, and a hint to the other processes."""
+        for commit in commits:
+            if commit.placed:
+                last = commit.placed[-1]
+                self._tell(Hint(commit.room, last.seq, last.says, tuple(committed(commit))))
+        if any(commit.act.letters for commit in commits):
+            self.relay.wake()
+
+    def tell(self, hint: Hint) -> None:
+        self._tell(hint)
+
+    def _tell(self, hint: Hint) -> None:
+        self.hear(hint)
+        self.bus.publish(hint)
+
+    def hear(self, hint: Hint) -> None:
+        """A commit somewhere: what can be used of it is, the rest is read."""
+        self.news.note(hint.room, hint.head, hint.count)
+        self.hub.apply(hint.room, hint.items, hint.head)
+
+    async def watch(self) -> None:
+        """Read the gate, and the heads of what is live: no hint is needed for anything to arrive."""
+        live = set(self.hub.names())
+        async with self.database.reading() as connection:
+            epoch = await gate.epoch(connection)
+            wanted = live | (self.news.interest() if self._slow_round() else set())
+            heads = await entries.heads(connection, wanted) if wanted else []
+        self.door.heard(epoch)
+        for head in heads:
+            self.news.note(head.slug, head.seq, head.says)
+            self.hub.apply(head.slug, (), head.seq)
+        if self.private.names():
+            for name, seq in (await self.private.heads()).items():
+                self.news.note(name, seq, seq)
+                self.hub.apply(name, (), seq)
+
+    def _slow_round(self) -> bool:
+        self._rounds = (self._rounds + 1) % 4
+        return self._rounds == 0
+
+    _rounds: int = 0
+
+    async def tidy(self) -> None:
+        """Empty logs of erased bytes, forget rooms that nobody is in."""
+        await self.database.tidy()
+        self.hub.sweep()
+        self.private.forget([*self.hub.names(), *self.news.interest()])
+
+    async def each_minute(self) -> None:
+        """Count the crowd behind each badge again; note which visits are in use."""
+        self.personas.crowd = await count_crowd(self.doctors, self.rooms, self.settings)
+        visits = {guest.visit for guest in self.door.guests()}
+        if visits:
+            await self.doctors.touch(visits)
+
+    def poll_now(self) -> None:
+        """The bus is back: whatever was said meanwhile is read at the next look."""
+        self._rounds = -1
+
+
+@asynccontextmanager
+async def open_lounge(settings: Settings, framers: dict[str, Framer]) -> AsyncIterator[Lounge]:
+    """Open the lounge; on leaving, everything queued is committed and written before it closes.
+
+    `framers` turn a JSON event into the bytes that sockets of each dialect are sent. Raises NotUpgraded,
+    KeyFault, RoomsFileError, StorageError.
+    """
+    if settings.redis_url is None:
+        raise ValueError(
+            "REDIS_URL is needed here; `lounge serve` starts a Valkey when it is unset"
+        )
+    database, identity = Database(settings.database_url), Database(settings.identity_url)
+    redis = Redis.from_url(settings.redis_url)
+    try:
+        await _ready_stores(settings, database, identity)
+        keys = await open_keys(settings, identity, database)
+        catalogue = open_catalogue(settings.rooms_file, bench=settings.bench)
+        lounge = await _assembled(settings, keys, database, identity, catalogue, redis, framers)
+        loops = [
+            asyncio.create_task(_for_ever(lounge, name, work, pause))
+            for name, work, pause in _loops(lounge)
+        ]
+        try:
+            yield lounge
+        finally:
+            await lounge.writer.drain()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await lounge.hub.close()
+            await lounge.belongings.close()
+            lounge.doctors.close()
+    finally:
+        await redis.aclose()
+        await database.close()
+        await identity.close()
+
+
+async def _assembled(
+    settings: Settings,
+    keys: Keys,
+    database: Database,
+    identity: Database,
+    catalogue: Catalogue,
+    redis: Redis,
+    framers: dict[str, Framer],
+) -> Lounge:
+    doctors = Doctors(identity, database, keys, settings)
+    crowd = await count_crowd(doctors, catalogue, settings)
+    personas = Personas(keys.persona.subkey("persona"), catalogue, crowd)
+    notices = Notices(identity, keys)
+    private = PrivateLogs(keys, notices, lambda hint: lounge.tell(hint))
+    transcript = Transcript(database, private)
+    door = Door(doctors)
+    limits = Limits(lifted=settings.bench)
+    writer = Writer(database, lambda commits: lounge.announce(commits))
+    lounge = Lounge(
+        settings=settings,
+        keys=keys,
+        database=database,
+        identity_database=identity,
+        rooms=catalogue,
+        doctors=doctors,
+        belongings=Belongings(identity, keys),
+        notices=notices,
+        private=private,
+        relay=Relay(identity, database, keys, private.delivered),
+        personas=personas,
+        door=door,
+        limits=limits,
+        news=News(Leases(redis)),
+        transcript=transcript,
+        hub=Hub(transcript, framers),
+        bus=Bus(redis, lambda hint: lounge.hear(hint), lambda: lounge.poll_now()),
+        writer=writer,
+        conversation=Conversation(
+            database=database,
+            writer=writer,
+            personas=personas,
+            catalogue=catalogue,
+            door=door,
+            limits=limits,
+            keys=keys,
+            doctor_ids=doctors.verified_ids,
+        ),
+        search=Search(database, catalogue),
+    )
+    async with database.reading() as connection:
+        for head in await entries.heads(connection):
+            lounge.news.note(head.slug, head.seq, head.says)
+        door.epoch = writer.epoch = await gate.epoch(connection)
+    return lounge
+
+
+async def _ready_stores(settings: Settings, database: Database, identity: Database) -> None:
+    """SQLite upgrades itself; anything larger is upgraded on purpose."""
+    if settings.embedded:
+        await upgrade(database, "lounge")
+        await upgrade(identity, "identity")
+    if not (await current(database, "lounge") and await current(identity, "identity")):
+        raise NotUpgraded(
+            "the databases are not at the newest revision: run `lounge upgrade` first"
+        )
+
+
+async def count_crowd(doctors: Doctors, catalogue: Catalogue, settings: Settings) -> Crowd:
+    """What the k-guard counts, as of now."""
+    counts = [(row.specialty, row.country, row.count) for row in await doctors.crowd()]
+    return Crowd.of(counts, catalogue, settings.badge_crowd)
+
+
+Work = Callable[[], Awaitable[None]]
+
+
+def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
+    """What runs in the background: name, what, and the pause between two rounds."""
+    return [
+        ("writer", lounge.writer.run, 0.0),
+        ("bus", lounge.bus.run, 0.0),
+        ("news", lounge.news.run, 0.0),
+        ("relay", lounge.relay.run, 0.0),
+        ("belongings", lounge.belongings.run, 0.0),
+        ("watch", lounge.watch, WATCH_SECONDS),
+        ("tidy", lounge.tidy, TIDY_SECONDS),
+        ("minute", lounge.each_minute, MINUTE_SECONDS),
+    ]
+
+
+async def _for_ever(lounge: Lounge, name: str, work: Work, pause: float) -> None:
+    """Run, and after a fault log its kind, back off and run again; `/readyz` shows what is down."""
+    wait = WATCH_SECONDS
+    while True:
+        try:
+            await work()
+            lounge.faults.pop(name, None)
+            wait = WATCH_SECONDS
+            await asyncio.sleep(pause)
+        except StorageError as error:
+            lounge.faults[name] = str(error)
+            log.warning("loop waits for the database", loop=name, fault=str(error))
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10.0)
+        except Exception as error:
+            lounge.faults[name] = type(error).__name__
+            log.error("loop failed", loop=name, fault=type(error).__name__, exc_info=True)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10.0)

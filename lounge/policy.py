@@ -1,0 +1,41 @@
+"""Who may do what: pure yes/no rules, asked on every message and every resume."""
+
+from __future__ import annotations
+
+from lounge.doctors import Doctor
+from lounge.errors import Code, Refusal
+from lounge.rooms import Catalogue, Room
+
+
+def admit(doctor: Doctor, room_id: str, catalogue: Catalogue) -> Room:
+    """The room, if this doctor may be in it. Raises Refusal saying what is missing."""
+    if not doctor.verified:
+        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    room = catalogue.find(room_id)
+    if room is None:
+        raise Refusal(Code.NOT_FOUND, "refusal.no_such_room")
+    if not may_enter(doctor, room, catalogue):
+        raise Refusal(Code.FORBIDDEN, "refusal.room_rule")
+    return room
+
+
+def may_enter(doctor: Doctor, room: Room, catalogue: Catalogue) -> bool:
+    """Every verified doctor may, unless the room's rule over verified attributes says otherwise."""
+    if not doctor.verified:
+        return False
+    group = catalogue.group_of(doctor.specialty) if doctor.specialty else None
+    return catalogue.admits(room.id, doctor.attributes(group))
+
+
+def may_edit(is_own: bool) -> bool:
+    """Only the author corrects."""
+    return is_own
+
+
+def may_redact(doctor: Doctor, is_own: bool) -> bool:
+    """The author takes back; a moderator hides."""
+    return is_own or may_moderate(doctor)
+
+
+def may_moderate(doctor: Doctor) -> bool:
+    return doctor.verified and "moderator" in doctor.roles

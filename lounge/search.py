@@ -1,0 +1,129 @@
+"""Search over what a doctor may read: the tokenizer's words, newest first, each hit as it stands now."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgpack
+
+from lounge import policy
+from lounge.doctors import Doctor
+from lounge.errors import Code, Refusal
+from lounge.events import By, rfc3339
+from lounge.personas import by, decode_badge
+from lounge.rooms import Catalogue
+from storage import entries, index
+from storage.database import Database, StorageError
+from storage.entries import Entry, Head
+from storage.index import Hit, Position
+from storage.tokenizer import query_terms, snippet
+
+MOST_HITS = 50
+MOST_WORDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry that matches. `marks` are the matching stretches of `snippet`, in code points."""
+
+    room: str
+    seq: int
+    snippet: str
+    marks: Sequence[tuple[int, int]]
+    at: str
+    by: By
+
+
+class Search:
+    """Looks through one lounge store."""
+
+    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+        self._database = database
+        self._catalogue = catalogue
+
+    async def find(
+        self,
+        doctor: Doctor | None,
+        query: str,
+        room: str | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> tuple[list[Found], str | None]:
+        """Hits and, when there are more, where to go on. `doctor` None: the operator, every room.
+
+        Raises Refusal for a query without words, an unknown room or a cursor that is not ours.
+        """
+        words = query_terms(query)[:MOST_WORDS]
+        if not words:
+            raise Refusal(Code.INVALID, "refusal.no_words", field="q")
+        limit = max(1, min(limit, MOST_HITS))
+        after = None if cursor is None else _position(cursor)
+        try:
+            return await self._find(doctor, query, words, room, limit, after)
+        except StorageError:
+            raise Refusal(Code.STORAGE, "refusal.storage", retry_after=2) from None
+
+    async def _find(
+        self,
+        doctor: Doctor | None,
+        query: str,
+        words: Sequence[tuple[str, ...]],
+        room: str | None,
+        limit: int,
+        after: Position | None,
+    ) -> tuple[list[Found], str | None]:
+        async with self._database.reading() as connection:
+            heads = await self._readable(await entries.heads(connection), doctor, room)
+            numbers = [head.id for head in heads.values()]
+            hits = await index.find(connection, words, numbers, limit + 1, after)
+            standing: dict[tuple[str, int], Entry] = {}
+            for slug, seqs in _by_room(hits[:limit]).items():
+                for each in await entries.at(connection, heads[slug], seqs):
+                    standing[slug, each.seq] = each
+        found = [_found(standing[hit.room, hit.seq], query) for hit in hits[:limit]]
+        return found, _cursor(hits[limit - 1]) if len(hits) > limit else None
+
+    async def _readable(
+        self, heads: Sequence[Head], doctor: Doctor | None, room: str | None
+    ) -> dict[str, Head]:
+        if room is not None and doctor is not None:
+            policy.admit(doctor, room, self._catalogue)
+        return {
+            head.slug: head
+            for head in heads
+            if (room is None or head.slug == room) and self._may_read(doctor, head.slug)
+        }
+
+    def _may_read(self, doctor: Doctor | None, slug: str) -> bool:
+        if doctor is None:
+            return True
+        room = self._catalogue.find(slug)
+        return room is not None and policy.may_enter(doctor, room, self._catalogue)
+
+
+def _by_room(hits: Sequence[Hit]) -> dict[str, list[int]]:
+    rooms: dict[str, list[int]] = {}
+    for hit in hits:
+        rooms.setdefault(hit.room, []).append(hit.seq)
+    return rooms
+
+
+def _found(entry: Entry, query: str) -> Found:
+    text, marks = snippet(entry.body["text"] if entry.body else "", query)
+    speaker = by(entry.persona or b"", entry.face or "anonymous", decode_badge(entry.badge))
+    return Found(entry.room, entry.seq, text, marks, rfc3339(entry.at), speaker)
+
+
+def _cursor(hit: Hit) -> str:
+    packed = msgpack.packb((hit.at, hit.room_id, hit.seq))
+    return base64.urlsafe_b64encode(packed).decode()
+
+
+def _position(cursor: str) -> Position:
+    try:
+        at, room_id, seq = msgpack.unpackb(base64.urlsafe_b64decode(cursor.encode()))
+        return Position(int(at), int(room_id), int(seq))
+    except (ValueError, TypeError, msgpack.UnpackException):
+        raise Refusal(Code.INVALID, "refusal.cursor", field="cursor") from None

@@ -1,0 +1,89 @@
+"""Everything that a deployment may set, read from the environment once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_ORIGINS = ("http://localhost:8000", "http://127.0.0.1:8000")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A deployment's choices. Every field names its variable; `docs/settings.md` lists them all."""
+
+    data: Path
+    """LOUNGE_DATA: folder of the embedded defaults (databases, key files)."""
+    database_url: str
+    """LOUNGE_DATABASE_URL: the lounge store. Default: SQLite in LOUNGE_DATA."""
+    identity_url: str
+    """LOUNGE_IDENTITY_URL: the identity store. Default: SQLite in LOUNGE_DATA."""
+    redis_url: str | None
+    """REDIS_URL: Redis >= 7 or Valkey. Unset: an embedded Valkey on a private socket."""
+    secret_file: Path
+    """LOUNGE_SECRET_FILE: key of the identity store. Made on first start inside LOUNGE_DATA."""
+    persona_secret_file: Path
+    """LOUNGE_PERSONA_SECRET_FILE: key of the lounge store. Made on first start inside LOUNGE_DATA."""
+    origins: tuple[str, ...]
+    """LOUNGE_ORIGINS: comma-separated origins that browsers may come from."""
+    rooms_file: Path | None
+    """LOUNGE_ROOMS_FILE: TOML file that hides rooms, adds the house's own and sets rules."""
+    metrics_token_file: Path | None
+    """LOUNGE_METRICS_TOKEN_FILE: file with a token that opens /metrics to other than loopback."""
+    trusted_proxies: str
+    """LOUNGE_TRUSTED_PROXIES: addresses whose X-Forwarded-* headers are believed. Default: none."""
+    badge_crowd: int
+    """LOUNGE_BADGE_CROWD: how many verified doctors must share a badge before it is shown. Default: 5."""
+    bench: bool
+    """LOUNGE_BENCH=1: opens rooms bench/<n> and lifts limits. Loopback only, never by default."""
+    demo: bool
+    """LOUNGE_DEMO=1, or serve --demo: a made-up cast and one-click sign-in. Loopback only."""
+
+    @property
+    def embedded(self) -> bool:
+        """True when the lounge store is SQLite: one server process, upgraded by itself."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def synthetic(self) -> bool:
+        """True where made-up doctors and their tokens may be created (never in production)."""
+        return self.demo or self.bench
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; unset variables take defaults that need nothing installed. Raises ValueError."""
+    env = os.environ if environ is None else environ
+    data = Path(env.get("LOUNGE_DATA") or "data").absolute()
+    return Settings(
+        data=data,
+        database_url=env.get("LOUNGE_DATABASE_URL") or f"sqlite+aiosqlite:///{data}/lounge.db",
+        identity_url=env.get("LOUNGE_IDENTITY_URL") or f"sqlite+aiosqlite:///{data}/identity.db",
+        redis_url=env.get("REDIS_URL") or None,
+        secret_file=_path(env, "LOUNGE_SECRET_FILE") or data / "identity.key",
+        persona_secret_file=_path(env, "LOUNGE_PERSONA_SECRET_FILE") or data / "persona.key",
+        origins=tuple(_listed(env.get("LOUNGE_ORIGINS"))) or DEFAULT_ORIGINS,
+        rooms_file=_path(env, "LOUNGE_ROOMS_FILE"),
+        metrics_token_file=_path(env, "LOUNGE_METRICS_TOKEN_FILE"),
+        trusted_proxies=env.get("LOUNGE_TRUSTED_PROXIES") or "",
+        badge_crowd=_count(env, "LOUNGE_BADGE_CROWD", 5),
+        bench=env.get("LOUNGE_BENCH") == "1",
+        demo=env.get("LOUNGE_DEMO") == "1",
+    )
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    value = env.get(name)
+    return Path(value).absolute() if value else None
+
+
+def _listed(value: str | None) -> list[str]:
+    return [part.strip().rstrip("/") for part in (value or "").split(",") if part.strip()]
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    value = env.get(name) or str(default)
+    if not value.isdigit() or int(value) < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return int(value)

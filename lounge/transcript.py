@@ -1,0 +1,245 @@
+"""A room's log as others read it: entries from SQL become events, live or looked back at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from channels.hub import Page
+from channels.ring import Item
+from lounge.errors import Code, Refusal
+from lounge.events import (
+    EditEvent,
+    Event,
+    ReactEvent,
+    RedactEvent,
+    Role,
+    SayEvent,
+    TombstoneEvent,
+    encode,
+    optional,
+    rfc3339,
+)
+from lounge.personas import by, decode_badge
+from lounge.private import PREFIX, PrivateLogs
+from storage import entries
+from storage.acts import Draft, Placed
+from storage.database import Database
+from storage.entries import Entry, Head
+from storage.writer import Commit
+
+PAGE_BYTES = 240 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A page of a room's past, ascending, as JSON; `more` when not all that was asked for fitted."""
+
+    events: Sequence[bytes]
+    oldest: int
+    head: int
+    more: bool
+
+
+class Transcript:
+    """Reads rooms from SQL. Names that start with `me/` are doctors' private logs."""
+
+    def __init__(self, database: Database, private: PrivateLogs) -> None:
+        self._database = database
+        self._private = private
+
+    async def after(self, room: str, seq: int, limit: int) -> Page:
+        """Entries that follow `seq`, for the hub."""
+        if room.startswith(PREFIX):
+            return await self._private.after(room, seq, limit)
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return _page(await entries.after(connection, head, seq, limit), head)
+
+    async def tail(self, room: str, limit: int) -> Page:
+        """The newest entries, for the hub."""
+        if room.startswith(PREFIX):
+            return await self._private.tail(room, limit)
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return _page(await entries.before(connection, head, head.seq + 1, limit), head)
+
+    async def stretch(
+        self,
+        room: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> Stretch:
+        """Up to `limit` entries before or after a seq (exclusive) or around one (inclusive)."""
+        if [before, after, around].count(None) != 2:
+            raise Refusal(Code.INVALID, "refusal.one_of", field="before, after, around")
+        if before is not None:
+            return _stretch(await self.before(room, before, limit), keep_last=True)
+        if after is None:
+            after = max(0, (around or 0) - (limit - 1) // 2 - 1)
+        return _stretch(await self.after(room, after, limit))
+
+    async def before(self, room: str, seq: int, limit: int) -> Page:
+        """Entries that precede `seq`, ascending."""
+        if room.startswith(PREFIX):
+            return await self._private.before(room, seq, limit)
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return _page(await entries.before(connection, head, seq, limit), head)
+
+    async def at(self, room: str, seqs: Sequence[int]) -> Page:
+        """Just these entries as they stand."""
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return _page(await entries.at(connection, head, seqs), head)
+
+    async def count_at(self, room: str, seq: int) -> int:
+        """How many says the room had at `seq`."""
+        if room.startswith(PREFIX):
+            return seq
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return await entries.says_at(connection, head.id, seq)
+
+    async def seq_of_say(self, room: str, count: int) -> int:
+        """Where the room's `count`-th say is."""
+        if room.startswith(PREFIX):
+            return count
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return await entries.seq_of_say(connection, head.id, count)
+
+    async def id_at(self, room: str, seq: int) -> str | None:
+        """The id of the entry at `seq`, None when there is none."""
+        page = await self.after(room, seq - 1, 1)
+        return page.items[0].id if page.items and page.items[0].seq == seq else None
+
+
+def committed(commit: Commit) -> list[Item]:
+    """What was just committed, as the hub carries it."""
+    pairs = zip(commit.act.drafts, commit.placed, strict=True)
+    return [item(as_event(_entry(commit.room, draft, at)), at.says) for draft, at in pairs]
+
+
+def item(event: Event, count: int) -> Item:
+    """An event as the hub carries it."""
+    return Item(
+        seq=event.seq,
+        id=event.id,
+        count=count,
+        payload=encode(event),
+        about=event.target if isinstance(event, EditEvent | RedactEvent | ReactEvent) else None,
+        rewrites=isinstance(event, EditEvent | RedactEvent),
+    )
+
+
+def as_event(entry: Entry) -> Event:
+    """An entry as it stands at `entry.as_of`."""
+    place: dict[str, Any] = {
+        "room": entry.room,
+        "seq": entry.seq,
+        "id": entry.id,
+        "at": rfc3339(entry.at),
+    }
+    if entry.body is None:
+        return TombstoneEvent(**place)
+    return _MAKERS[entry.kind](entry, place)
+
+
+def _say(entry: Entry, place: dict[str, Any]) -> Event:
+    assert entry.body is not None
+    return SayEvent(
+        **place,
+        by=_by(entry),
+        text=entry.body["text"],
+        reply_to=optional(entry.target),
+        edited=optional(entry.edited),
+        reactions=optional(dict(entry.reactions)),
+        as_of=entry.as_of if entry.as_of > entry.seq else optional(None),
+    )
+
+
+def _edit(entry: Entry, place: dict[str, Any]) -> Event:
+    assert entry.body is not None
+    return EditEvent(
+        **place,
+        by=_by(entry),
+        target=entry.target or 0,
+        text=entry.body["text"],
+        as_of=entry.as_of if entry.as_of > entry.seq else optional(None),
+    )
+
+
+def _redact(entry: Entry, place: dict[str, Any]) -> Event:
+    assert entry.body is not None
+    return RedactEvent(
+        **place,
+        by=Role(entry.body["role"]),
+        target=entry.target or 0,
+        reason=optional(entry.body.get("reason")),
+    )
+
+
+def _react(entry: Entry, place: dict[str, Any]) -> Event:
+    assert entry.body is not None
+    return ReactEvent(**place, target=entry.target or 0, emoji=entry.body["emoji"], on=entry.body["on"])
+
+
+def _by(entry: Entry) -> Any:
+    assert entry.persona is not None
+    return by(entry.persona, entry.face or "anonymous", decode_badge(entry.badge))
+
+
+def _entry(room: str, draft: Draft, placed: Placed) -> Entry:
+    return Entry(
+        room=room,
+        seq=placed.seq,
+        id=placed.id,
+        kind=draft.kind,
+        at=placed.at,
+        persona=draft.persona,
+        face=draft.face,
+        badge=draft.badge,
+        target=draft.target,
+        says=placed.says,
+        edited=None,
+        redacted=None,
+        body=json.loads(draft.body),
+        reactions=(),
+        as_of=placed.seq,
+    )
+
+
+def _page(found: Sequence[Entry], head: Head) -> Page:
+    return Page(
+        [item(as_event(each), each.says) for each in found], head.seq, head.says, head.oldest
+    )
+
+
+def _stretch(page: Page, *, keep_last: bool = False) -> Stretch:
+    payloads = [each.payload for each in page.items]
+    if keep_last:
+        payloads.reverse()
+    kept: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        size += len(payload) + 1
+        if kept and size > PAGE_BYTES:
+            break
+        kept.append(payload)
+    if keep_last:
+        kept.reverse()
+    return Stretch(kept, page.oldest, page.head, more=len(kept) < len(page.items))
+
+
+async def _head(connection: Any, room: str) -> Head:
+    found = await entries.heads(connection, [room])
+    return found[0] if found else Head(0, room, 0, 1, 0)
+
+
+_MAKERS = {"say": _say, "edit": _edit, "redact": _redact, "react": _react}

@@ -1,0 +1,1 @@
+"""Who is here: counts of people in rooms, held in leases that expire by themselves."""

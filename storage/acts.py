@@ -1,0 +1,110 @@
+"""An act: everything that happens together or not at all. A message is the smallest one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Executable
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry before it has a place. `body` is JSON; `terms` go to the search index when not None."""
+
+    id: str
+    kind: str
+    salt: bytes
+    body: bytes
+    persona: bytes | None = None
+    target: int | None = None
+    face: str | None = None
+    badge: str | None = None
+    """How the speaker is shown now: for the announcement, the persona's row is what is kept."""
+    is_say: bool = False
+    terms: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement of an act. With `rows` set it is a guard: another count of rows refuses the act alone.
+
+    When `numbered`, the statement's `:act_seq` is the seq of the act's first entry.
+    """
+
+    statement: Executable
+    values: Mapping[str, Any] = field(default_factory=dict)
+    rows: int | None = None
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaRow:
+    """A persona that speaks for the first time, or whose badge has become coarser. `badge` is JSON."""
+
+    id: bytes
+    face: str
+    badge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A sealed line for one doctor's private log. `id` is random and makes its delivery idempotent."""
+
+    id: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is queued: one room's entries with their guards. `epoch` is the gate's when it was allowed."""
+
+    room_id: int
+    dedup: bytes
+    fingerprint: bytes
+    epoch: int
+    drafts: tuple[Draft, ...] = ()
+    steps: tuple[Step, ...] = ()
+    persona: PersonaRow | None = None
+    letters: tuple[Letter, ...] = ()
+    scrub: bool = False
+    """The act erases text: empty the write-ahead log after it."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(draft.body) for draft in self.drafts) + 200
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a draft went. `at` in milliseconds; `says` counts the room's says up to and with it."""
+
+    seq: int
+    id: str
+    at: int
+    says: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to an act: its places, whether it was done before, and the room's head after it."""
+
+    placed: tuple[Placed, ...]
+    duplicate: bool = False
+
+
+class Missed(Exception):  # noqa: N818 - an answer, not a fault
+    """A guard of the act did not hold. Nothing of it was done."""
+
+
+class CidConflict(Exception):  # noqa: N818
+    """The client id was used before for something else."""
+
+
+class Stale(Exception):  # noqa: N818
+    """Somebody was revoked since the act was allowed: ask again whether it may be done."""
+
+
+class QueueFull(Exception):  # noqa: N818
+    """More waits to be committed than the bound allows. Nothing of this act was taken."""

@@ -1,0 +1,198 @@
+"""One SQL database: how to read it, how to write it, and where SQLite and PostgreSQL differ."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+log = structlog.get_logger()
+
+LOCK_PATIENCE_SECONDS = 5.0
+WAL_LIMIT_BYTES = 4 * 1024 * 1024
+READERS = 4
+
+
+class StorageError(Exception):
+    """The database is away, full, locked or broken. What was being written is not there."""
+
+
+class Database:
+    """Short transactions on one database. `reading()` sees one snapshot; `writing()` commits at its end.
+
+    On SQLite every writer, of any process, holds `<file>.lock` for its whole transaction and checkpoints
+    only under it: releases before 3.51.3 can lose commits when a checkpoint runs beside one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._turn = asyncio.Lock()
+        self._lock_file: int | None = None
+        self._scrub_due = False
+        if self.is_sqlite:
+            self.path = Path(self.url.database or "")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, pool_size=READERS, begin="BEGIN")
+        else:
+            self._writer = _engine(url, pool_size=READERS, pool_pre_ping=True)
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """One consistent snapshot. Raises StorageError."""
+        try:
+            async with self._reader.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise _storage_error(error) from None
+
+    @asynccontextmanager
+    async def writing(self, *, scrub: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end of the block or not at all. Raises StorageError.
+
+        `scrub` empties SQLite's write-ahead log afterwards, so that erased bytes do not linger in it.
+        """
+        async with self._exclusive():
+            try:
+                async with self._writer.begin() as connection:
+                    yield connection
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                raise _storage_error(error) from error
+            await self._checkpoint(scrub)
+
+    @asynccontextmanager
+    async def raw_writing(self) -> AsyncIterator[AsyncConnection]:
+        """As `writing`, but driver errors pass unchanged, for the one caller that tells them apart."""
+        async with self._exclusive():
+            async with self._writer.begin() as connection:
+                yield connection
+            await self._checkpoint(False)
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self.is_sqlite:
+            await self._reader.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    @asynccontextmanager
+    async def _exclusive(self) -> AsyncIterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        async with self._turn:
+            lock = await self._take_lock()
+            try:
+                yield
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+    async def _take_lock(self) -> int:
+        if self._lock_file is None:
+            path = self.path.with_name(self.path.name + ".lock")
+            self._lock_file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LOCK_PATIENCE_SECONDS
+        pause = 0.001
+        while True:
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return self._lock_file
+            except BlockingIOError:
+                if loop.time() > deadline:
+                    raise StorageError("another process holds the writer lock") from None
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 0.02)
+
+    def scrub_soon(self) -> None:
+        """Erased bytes wait in SQLite's write-ahead log: the next `tidy` or commit empties it."""
+        self._scrub_due = self.is_sqlite
+
+    async def tidy(self) -> bool:
+        """Empty the write-ahead log if erased bytes still wait in it. True when none does any more."""
+        if self._scrub_due:
+            async with self._exclusive():
+                await self._checkpoint(True)
+        return not self._scrub_due
+
+    async def _checkpoint(self, scrub: bool) -> None:
+        """Only ever called under the lock. The commit before it stands whatever happens here."""
+        self._scrub_due |= scrub and self.is_sqlite
+        if not self.is_sqlite or not (self._scrub_due or self._wal_bytes() > WAL_LIMIT_BYTES):
+            return
+        mode = "TRUNCATE" if self._scrub_due else "PASSIVE"
+        try:
+            async with self._writer.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
+                cursor = await driver.execute(f"PRAGMA wal_checkpoint({mode})")
+                busy = (await cursor.fetchone())[0]
+                await cursor.close()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("checkpoint failed", fault=type(error).__name__)
+            return
+        if not busy:
+            self._scrub_due = False
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self.path.with_name(self.path.name + "-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def _engine(url: str, **options: Any) -> AsyncEngine:
+    # hide_parameters: a statement in a log or an error never shows what was said
+    return create_async_engine(url, hide_parameters=True, echo=False, **options)
+
+
+def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
+    engine = _engine(
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=pool_size, max_overflow=0, pool_timeout=10
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+_PRAGMAS = (
+    "busy_timeout = 5000",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "secure_delete = ON",
+    "wal_autocheckpoint = 0",
+)
+
+
+def _storage_error(error: Exception) -> StorageError:
+    """Keep the kind of fault, never the statement's values."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return StorageError(type(cause).__name__)

@@ -1,0 +1,413 @@
+"""Entries: read as they stand at the room's head, and the guarded steps that change their standing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.acts import Placed, Step
+from storage.database import Database
+from storage.schema import entry, persona, reaction, receipt, room
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A room's newest and oldest seq, and how many says it has had."""
+
+    id: int
+    slug: str
+    seq: int
+    oldest: int
+    says: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as it stands at `as_of`, the room's head when it was read. `body` is None once redacted."""
+
+    room: str
+    seq: int
+    id: str
+    kind: str
+    at: int
+    persona: bytes | None
+    face: str | None
+    badge: str | None
+    target: int | None
+    says: int
+    edited: int | None
+    redacted: int | None
+    body: dict[str, Any] | None
+    reactions: tuple[tuple[str, int], ...]
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a guard compares: whose say it is, whether it still is one, its last edit and text."""
+
+    kind: str
+    persona: bytes | None
+    edited: int | None
+    redacted: int | None
+    text: str
+    edits: tuple[int, ...]
+
+
+# -- rooms ---------------------------------------------------------------------------------------
+
+
+async def room_id(database: Database, slug: str) -> int:
+    """The number of a room, given one the first time it is asked for. Raises StorageError."""
+    async with database.reading() as connection:
+        found = await _room_id(connection, slug)
+    if found is not None:
+        return found
+    async with database.writing() as connection:
+        found = await _room_id(connection, slug)
+        if found is None:
+            try:
+                async with connection.begin_nested():
+                    await connection.execute(room.insert().values(slug=slug))
+            except IntegrityError:  # another process was first; its row is what we want
+                return await _must_room_id(connection, slug)
+        return await _must_room_id(connection, slug)
+
+
+async def heads(connection: AsyncConnection, slugs: Iterable[str] | None = None) -> list[Head]:
+    """The heads of these rooms, or of all that anybody ever entered."""
+    statement = select(room.c.id, room.c.slug, room.c.last_seq, room.c.oldest, room.c.says)
+    if slugs is not None:
+        statement = statement.where(room.c.slug.in_(list(slugs)))
+    return [Head(*row) for row in await connection.execute(statement)]
+
+
+async def _room_id(connection: AsyncConnection, slug: str) -> int | None:
+    return (await connection.execute(select(room.c.id).where(room.c.slug == slug))).scalar()
+
+
+async def _must_room_id(connection: AsyncConnection, slug: str) -> int:
+    return (await connection.execute(select(room.c.id).where(room.c.slug == slug))).scalar_one()
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+async def after(connection: AsyncConnection, head: Head, seq: int, limit: int) -> list[Entry]:
+    """Up to `limit` entries that follow `seq`, in order, as they stand at head."""
+    return await _page(connection, head, entry.c.seq > seq, entry.c.seq.asc(), limit)
+
+
+async def before(connection: AsyncConnection, head: Head, seq: int, limit: int) -> list[Entry]:
+    """Up to `limit` entries that precede `seq`, ascending, as they stand at head."""
+    return (await _page(connection, head, entry.c.seq < seq, entry.c.seq.desc(), limit))[::-1]
+
+
+async def at(connection: AsyncConnection, head: Head, seqs: Sequence[int]) -> list[Entry]:
+    """Just these entries, ascending, as they stand at head."""
+    return await _page(connection, head, entry.c.seq.in_(seqs), entry.c.seq.asc(), len(seqs))
+
+
+async def seq_of_say(connection: AsyncConnection, room_number: int, count: int) -> int:
+    """The seq of the room's `count`-th say (1-based); 1 when count is below 1."""
+    if count < 1:
+        return 1
+    statement = select(func.min(entry.c.seq)).where(
+        entry.c.room_id == room_number, entry.c.says >= count
+    )
+    return (await connection.execute(statement)).scalar() or 1
+
+
+async def says_at(connection: AsyncConnection, room_number: int, seq: int) -> int:
+    """How many says the room had up to and with `seq`."""
+    statement = (
+        select(entry.c.says)
+        .where(entry.c.room_id == room_number, entry.c.seq <= seq)
+        .order_by(entry.c.seq.desc())
+        .limit(1)
+    )
+    return (await connection.execute(statement)).scalar() or 0
+
+
+async def standing(connection: AsyncConnection, room_number: int, seq: int) -> Standing | None:
+    """What is true of one entry now; None when there is none."""
+    statement = select(
+        entry.c.kind, entry.c.persona, entry.c.edited, entry.c.redacted, entry.c.body
+    ).where(entry.c.room_id == room_number, entry.c.seq == seq)
+    found = (await connection.execute(statement)).one_or_none()
+    if found is None:
+        return None
+    kind, owner, edited, redacted, body = found
+    edits = await connection.execute(_EDITS_OF, {"room": room_number, "seqs": [seq]})
+    bodies = {row.seq: row.body for row in edits}
+    text = _decode(bodies.get(edited, body) if edited else body).get("text", "")
+    return Standing(kind, owner, edited, redacted, text, tuple(sorted(bodies)))
+
+
+async def badge_of(connection: AsyncConnection, persona_id: bytes) -> str | None:
+    """The badge (JSON) that a persona has shown; None before its first say."""
+    return (
+        await connection.execute(select(persona.c.badge).where(persona.c.id == persona_id))
+    ).scalar()
+
+
+async def _page(
+    connection: AsyncConnection, head: Head, where: Any, order: Any, limit: int
+) -> list[Entry]:
+    statement = (
+        select(*_COLUMNS)
+        .select_from(entry.outerjoin(persona, persona.c.id == entry.c.persona))
+        .where(entry.c.room_id == head.id, where)
+        .order_by(order)
+        .limit(limit)
+    )
+    found = [_record(row, head) for row in await connection.execute(statement)]
+    return await _folded(connection, head, found)
+
+
+def _record(row: Row[Any], head: Head) -> Entry:
+    return Entry(
+        room=head.slug,
+        seq=row.seq,
+        id=row.id,
+        kind=row.kind,
+        at=row.at,
+        persona=row.persona,
+        face=row.face,
+        badge=row.badge,
+        target=row.target,
+        says=row.says,
+        edited=row.edited,
+        redacted=row.redacted,
+        body=None if row.body is None else _decode(row.body),
+        reactions=(),
+        as_of=head.seq,
+    )
+
+
+async def _folded(connection: AsyncConnection, head: Head, page: list[Entry]) -> list[Entry]:
+    """Give says their current text and reactions, and older edits the text that is current."""
+    says = [each.seq for each in page if each.kind == "say" and each.body is not None]
+    edits = [each for each in page if each.kind == "edit" and each.body is not None]
+    changed = [each.seq for each in page if each.kind == "say" and each.edited]
+    targets = sorted({*changed, *(each.target for each in edits if each.target)})
+    texts = await _current_texts(connection, head.id, targets) if targets else {}
+    counts = await _reactions(connection, head.id, says) if says else {}
+    return [_stand(each, texts, counts) for each in page]
+
+
+def _stand(each: Entry, texts: dict[int, str], counts: dict[int, list[tuple[str, int]]]) -> Entry:
+    if each.body is None:
+        return each
+    subject = each.seq if each.kind == "say" else each.target
+    body = each.body
+    if each.kind in ("say", "edit") and subject in texts:
+        body = {**body, "text": texts[subject]}
+    return replace(each, body=body, reactions=tuple(counts.get(each.seq, ())))
+
+
+async def _current_texts(
+    connection: AsyncConnection, room_number: int, targets: Sequence[int]
+) -> dict[int, str]:
+    rows = await connection.execute(_EDITS_OF, {"room": room_number, "seqs": list(targets)})
+    latest: dict[int, str] = {}
+    for row in rows:  # ascending, so the last edit of a target stays
+        if row.body is not None:
+            latest[row.target] = _decode(row.body)["text"]
+    return latest
+
+
+async def _reactions(
+    connection: AsyncConnection, room_number: int, seqs: Sequence[int]
+) -> dict[int, list[tuple[str, int]]]:
+    counts: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for row in await connection.execute(
+        _COUNT_REACTIONS, {"room": room_number, "seqs": list(seqs)}
+    ):
+        counts[row.target].append((row.emoji, row.n))
+    return counts
+
+
+def _decode(body: bytes | None) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(body) if body else {}
+    return decoded
+
+
+# -- the guarded steps ---------------------------------------------------------------------------
+
+
+def say_stands(room_number: int, seq: int) -> Step:
+    """Guard: there is a say at `seq` and it was not redacted."""
+    statement = select(entry.c.seq).where(
+        entry.c.room_id == room_number,
+        entry.c.seq == seq,
+        entry.c.kind == "say",
+        entry.c.redacted.is_(None),
+    )
+    return Step(statement, rows=1)
+
+
+def mark_edited(room_number: int, seq: int, owner: bytes, was: int | None) -> Step:
+    """Guard and change: the owner's say, last edited at `was`, is now edited by this act."""
+    statement = (
+        update(entry)
+        .where(
+            entry.c.room_id == room_number,
+            entry.c.seq == seq,
+            entry.c.kind == "say",
+            entry.c.persona == owner,
+            entry.c.redacted.is_(None),
+            entry.c.edited.is_not_distinct_from(was),
+        )
+        .values(edited=bindparam("act_seq"))
+    )
+    return Step(statement, rows=1, numbered=True)
+
+
+def erase(room_number: int, seq: int, was: int | None) -> list[Step]:
+    """Guard and changes: the say, last edited at `was`, its edits and its reactions lose what they held."""
+    gone = {"redacted": bindparam("act_seq"), "body": None, "salt": None}
+    the_say = (
+        update(entry)
+        .where(
+            entry.c.room_id == room_number,
+            entry.c.seq == seq,
+            entry.c.kind == "say",
+            entry.c.redacted.is_(None),
+            entry.c.edited.is_not_distinct_from(was),
+        )
+        .values(gone)
+    )
+    its_edits = (
+        update(entry)
+        .where(entry.c.room_id == room_number, entry.c.target == seq, entry.c.kind == "edit")
+        .values(gone)
+    )
+    its_reactions = delete(reaction).where(
+        reaction.c.room_id == room_number, reaction.c.target == seq
+    )
+    return [
+        Step(the_say, rows=1, numbered=True),
+        Step(its_edits, numbered=True),
+        Step(its_reactions),
+    ]
+
+
+def put_reaction(
+    is_sqlite: bool, room_number: int, seq: int, emoji: str, owner: bytes, on: bool
+) -> Step:
+    """Guard and change: the persona's reaction is now on (or off) and was not before."""
+    key = {"room_id": room_number, "target": seq, "emoji": emoji, "persona": owner}
+    if not on:
+        statement: Any = (
+            update(reaction)
+            .where(*(reaction.c[name] == value for name, value in key.items()))
+            .where(reaction.c.on == true())
+            .values(on=False, seq=bindparam("act_seq"))
+        )
+        return Step(statement, rows=1, numbered=True)
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    statement = insert(reaction).values(**key, seq=bindparam("act_seq"), on=True)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(key),
+        set_={"on": True, "seq": statement.excluded.seq},
+        where=~reaction.c.on,
+    )
+    return Step(statement, rows=1, numbered=True)
+
+
+async def reaction_entry(
+    connection: AsyncConnection, room_number: int, seq: int, emoji: str, owner: bytes, on: bool
+) -> Placed | None:
+    """The entry that put this reaction as asked; None when it does not stand so."""
+    statement = (
+        select(entry.c.seq, entry.c.id, entry.c.at, entry.c.says)
+        .select_from(
+            reaction.join(
+                entry, (entry.c.room_id == reaction.c.room_id) & (entry.c.seq == reaction.c.seq)
+            )
+        )
+        .where(
+            reaction.c.room_id == room_number,
+            reaction.c.target == seq,
+            reaction.c.emoji == emoji,
+            reaction.c.persona == owner,
+            reaction.c.on == on,
+        )
+    )
+    found = (await connection.execute(statement)).one_or_none()
+    return None if found is None else Placed(*found)
+
+
+async def receipt_of(
+    connection: AsyncConnection, dedup: bytes
+) -> tuple[bytes, tuple[Placed, ...]] | None:
+    """The fingerprint and the places of the act that a client id made before; None if it made none."""
+    found = (await connection.execute(FIND_RECEIPTS, {"dedups": [dedup]})).one_or_none()
+    return None if found is None else as_receipt(found)
+
+
+def as_receipt(row: Row[Any]) -> tuple[bytes, tuple[Placed, ...]]:
+    """A row of FIND_RECEIPTS."""
+    placed = (Placed(row.seq, row.id, row.at, row.says),) if row.id else ()
+    return bytes(row.fingerprint), placed
+
+
+FIND_RECEIPTS = (
+    select(
+        receipt.c.dedup,
+        receipt.c.fingerprint,
+        receipt.c.seq,
+        entry.c.id,
+        entry.c.at,
+        entry.c.says,
+    )
+    .select_from(
+        receipt.outerjoin(
+            entry, (entry.c.room_id == receipt.c.room_id) & (entry.c.seq == receipt.c.seq)
+        )
+    )
+    .where(receipt.c.dedup.in_(bindparam("dedups", expanding=True)))
+)
+
+_COLUMNS = (
+    entry.c.seq,
+    entry.c.id,
+    entry.c.kind,
+    entry.c.at,
+    entry.c.persona,
+    persona.c.face,
+    persona.c.badge,
+    entry.c.target,
+    entry.c.says,
+    entry.c.edited,
+    entry.c.redacted,
+    entry.c.body,
+)
+_EDITS_OF = (
+    select(entry.c.seq, entry.c.target, entry.c.body)
+    .where(
+        entry.c.room_id == bindparam("room"),
+        entry.c.target.in_(bindparam("seqs", expanding=True)),
+        entry.c.kind == "edit",
+    )
+    .order_by(entry.c.seq)
+)
+_COUNT_REACTIONS = (
+    select(reaction.c.target, reaction.c.emoji, func.count().label("n"))
+    .where(
+        reaction.c.room_id == bindparam("room"),
+        reaction.c.target.in_(bindparam("seqs", expanding=True)),
+        reaction.c.on == true(),
+    )
+    .group_by(reaction.c.target, reaction.c.emoji)
+    .order_by(func.min(reaction.c.seq))
+)

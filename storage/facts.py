@@ -1,0 +1,35 @@
+"""Facts about the identity store, each set once: which key it is for, that it is for show."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.identity_schema import doctor, fact
+
+
+async def known(database: Database, name: str) -> bytes | None:
+    async with database.reading() as connection:
+        found = await connection.execute(select(fact.c.value).where(fact.c.name == name))
+        return found.scalar_one_or_none()
+
+
+async def keep(database: Database, name: str, value: bytes) -> bytes:
+    """Set a fact unless it is set already; returns the value that stands."""
+    async with database.writing() as connection:
+        query = select(fact.c.value).where(fact.c.name == name).with_for_update()
+        standing: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+        if standing is None:
+            await connection.execute(insert(fact).values(name=name, value=value))
+        return value if standing is None else standing
+
+
+async def hold(connection: AsyncConnection, name: str) -> None:
+    """Nobody else passes here, until the commit."""
+    await connection.execute(select(fact.c.name).where(fact.c.name == name).with_for_update())
+
+
+async def has_doctors(database: Database) -> bool:
+    async with database.reading() as connection:
+        return (await connection.execute(select(doctor.c.id).limit(1))).first() is not None

@@ -1,0 +1,116 @@
+"""The lounge store: rooms, entries, personas and what belongs to them. Never a doctor.
+
+Nothing here holds a name, an e-mail, a licence or a doctor's id, and no two personas of one doctor
+share a value. Times are milliseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+LOUNGE = MetaData()
+
+gate = Table(
+    "gate",
+    LOUNGE,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("key_check", LargeBinary, nullable=True),  # tells a wrong persona key file at start
+)
+
+room = Table(
+    "room",
+    LOUNGE,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("last_seq", BigInteger, nullable=False, default=0),
+    Column("oldest", BigInteger, nullable=False, default=1),
+    Column("says", BigInteger, nullable=False, default=0),
+    postgresql_with={"fillfactor": 50},
+)
+
+entry = Table(
+    "entry",
+    LOUNGE,
+    Column("room_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("persona", LargeBinary),  # whose words; computed from the doctor, never joined to one
+    Column("target", BigInteger),  # the entry that this one answers, edits, redacts or reacts to
+    Column("says", BigInteger, nullable=False),  # says in the room up to and with this entry
+    Column("edited", BigInteger),  # seq of the last edit of this say
+    Column("redacted", BigInteger),  # seq of the redaction; body and salt are gone
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),  # sha-256 over salt, place and body
+    Column("body", LargeBinary),  # JSON of what the kind carries
+    Index("entry_by_target", "room_id", "target"),
+    sqlite_with_rowid=False,
+)
+
+receipt = (
+    Table(  # what a client id was answered; keyed by a hash that needs the client id to compute
+        "receipt",
+        LOUNGE,
+        Column("dedup", LargeBinary, primary_key=True),
+        Column("fingerprint", LargeBinary, nullable=False),
+        Column("room_id", Integer, nullable=False),
+        Column("seq", BigInteger),
+        sqlite_with_rowid=False,
+    )
+)
+
+persona = Table(  # written with the first say, without serial or time
+    "persona",
+    LOUNGE,
+    Column("id", LargeBinary, primary_key=True),
+    Column("face", Text, nullable=False),
+    Column("badge", Text, nullable=False),  # JSON; fixed at the first say, later only coarser
+    Column("sealed", LargeBinary),  # the doctor, sealed to two officers; empty without officers
+    sqlite_with_rowid=False,
+)
+
+reaction = Table(
+    "reaction",
+    LOUNGE,
+    Column("room_id", Integer, primary_key=True, autoincrement=False),
+    Column("target", BigInteger, primary_key=True, autoincrement=False),
+    Column("emoji", Text, primary_key=True),
+    Column("persona", LargeBinary, primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # the entry that last changed it
+    Column("on", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+report = Table(
+    "report",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("room_id", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("note", Text),
+    Column("persona", LargeBinary, nullable=False),  # the reporter, as known in that room only
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", Text),  # null while open
+    Index("report_open", "outcome", "at"),
+)
+
+outbox = Table(  # letters to a doctor's private log, sealed; carried over and dropped by the relay
+    "outbox",
+    LOUNGE,
+    Column("id", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,193 @@
+"""Sessions of browsers and bearer tokens of programs. Secrets come in as SHA-256 only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.identities import COLUMNS, DoctorRecord, record
+from storage.identity_schema import doctor, session, token
+
+_BATCH = 5_000  # ids in one statement; both databases allow about 32,000 values
+_KEPT_AFTER_END_MS = 7 * 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session or token that is open: whose, its row's id, and when it was last used (ms)."""
+
+    doctor: DoctorRecord
+    id: str
+    used: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session in its owner's list; times in ms."""
+
+    id: str
+    label: str
+    created: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A bearer token in its owner's list; times in ms."""
+
+    id: str
+    label: str
+    created: int
+    used: int | None
+
+
+async def add_session(
+    connection: AsyncConnection,
+    *,
+    id: str,
+    digest: bytes,
+    doctor_id: str,
+    label: str,
+    now: int,
+    expires: int,
+) -> None:
+    """A new session. Sessions of this doctor that ended long ago are dropped by the way."""
+    await connection.execute(
+        delete(session).where(
+            session.c.doctor == doctor_id, session.c.expires < now - _KEPT_AFTER_END_MS
+        )
+    )
+    await connection.execute(
+        insert(session).values(
+            id=id,
+            secret=digest,
+            doctor=doctor_id,
+            label=label,
+            created=now,
+            seen=now,
+            expires=expires,
+        )
+    )
+
+
+async def open_session(
+    connection: AsyncConnection, digest: bytes, now: int, idle_ms: int
+) -> Opened | None:
+    query = select(*COLUMNS, session.c.id, session.c.seen).select_from(session.join(doctor))
+    query = query.where(session.c.secret == digest, _is_open(now, idle_ms))
+    row = (await connection.execute(query)).first()
+    return None if row is None else Opened(record(row), row[-2], row[-1])
+
+
+async def open_token(connection: AsyncConnection, digest: bytes) -> Opened | None:
+    query = select(*COLUMNS, token.c.id, token.c.used).select_from(token.join(doctor))
+    query = query.where(token.c.secret == digest, token.c.ended.is_(None))
+    row = (await connection.execute(query)).first()
+    return None if row is None else Opened(record(row), row[-2], row[-1])
+
+
+async def still_open(
+    connection: AsyncConnection,
+    sessions: Collection[str],
+    tokens: Collection[str],
+    now: int,
+    idle_ms: int,
+) -> dict[str, DoctorRecord]:
+    """Which of these rows' ids are open, with their doctors as they are now."""
+    found: dict[str, DoctorRecord] = {}
+    for ids in _batches(sessions):
+        query = select(*COLUMNS, session.c.id).select_from(session.join(doctor))
+        query = query.where(session.c.id.in_(ids), _is_open(now, idle_ms))
+        found |= {row[-1]: record(row) for row in await connection.execute(query)}
+    for ids in _batches(tokens):
+        query = select(*COLUMNS, token.c.id).select_from(token.join(doctor))
+        query = query.where(token.c.id.in_(ids), token.c.ended.is_(None))
+        found |= {row[-1]: record(row) for row in await connection.execute(query)}
+    return found
+
+
+async def touch(
+    connection: AsyncConnection, sessions: Collection[str], tokens: Collection[str], now: int
+) -> None:
+    """Note that these are in use now."""
+    for ids in _batches(sessions):
+        await connection.execute(update(session).where(session.c.id.in_(ids)).values(seen=now))
+    for ids in _batches(tokens):
+        await connection.execute(update(token).where(token.c.id.in_(ids)).values(used=now))
+
+
+async def sessions_of(
+    connection: AsyncConnection, doctor_id: str, now: int, idle_ms: int
+) -> list[SessionRecord]:
+    """The open sessions of a doctor, the last used first."""
+    query = (
+        select(session.c.id, session.c.label, session.c.created, session.c.seen)
+        .where(session.c.doctor == doctor_id, _is_open(now, idle_ms))
+        .order_by(session.c.seen.desc(), session.c.id)
+    )
+    return [SessionRecord(*row) for row in await connection.execute(query)]
+
+
+async def end_session(connection: AsyncConnection, doctor_id: str, id: str, now: int) -> bool:
+    """End it now, or leave it ended. False when the doctor has no such session."""
+    mine = (session.c.doctor == doctor_id) & (session.c.id == id)
+    await connection.execute(
+        update(session).where(mine, session.c.ended.is_(None)).values(ended=now)
+    )
+    return (await connection.execute(select(session.c.id).where(mine))).first() is not None
+
+
+async def end_session_by_secret(connection: AsyncConnection, digest: bytes, now: int) -> bool:
+    """End what an older cookie opened. True when something ended."""
+    standing = update(session).where(session.c.secret == digest, session.c.ended.is_(None))
+    return (await connection.execute(standing.values(ended=now))).rowcount > 0
+
+
+async def end_sessions(connection: AsyncConnection, doctor_id: str, now: int) -> None:
+    mine = update(session).where(session.c.doctor == doctor_id, session.c.ended.is_(None))
+    await connection.execute(mine.values(ended=now))
+
+
+async def add_tokens(
+    connection: AsyncConnection, rows: Sequence[tuple[str, bytes, str, str]], now: int
+) -> None:
+    """New bearer tokens: (id, SHA-256 of the secret, doctor, label) each."""
+    if rows:
+        await connection.execute(
+            insert(token),
+            [
+                {"id": id, "secret": digest, "doctor": owner, "label": label, "created": now}
+                for id, digest, owner, label in rows
+            ],
+        )
+
+
+async def tokens_of(connection: AsyncConnection, doctor_id: str) -> list[TokenRecord]:
+    """The open tokens of a doctor, the newest first."""
+    query = (
+        select(token.c.id, token.c.label, token.c.created, token.c.used)
+        .where(token.c.doctor == doctor_id, token.c.ended.is_(None))
+        .order_by(token.c.created.desc(), token.c.id)
+    )
+    return [TokenRecord(*row) for row in await connection.execute(query)]
+
+
+async def end_token(connection: AsyncConnection, doctor_id: str, id: str, now: int) -> bool:
+    """End it now, or leave it ended. False when the doctor has no such token."""
+    mine = (token.c.doctor == doctor_id) & (token.c.id == id)
+    await connection.execute(update(token).where(mine, token.c.ended.is_(None)).values(ended=now))
+    return (await connection.execute(select(token.c.id).where(mine))).first() is not None
+
+
+def _is_open(now: int, idle_ms: int) -> ColumnElement[bool]:
+    return session.c.ended.is_(None) & (session.c.expires > now) & (session.c.seen > now - idle_ms)
+
+
+def _batches(ids: Collection[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch

@@ -1,0 +1,63 @@
+"""The machinery that tests stand on, each started once: Valkey, PostgreSQL, Chromium."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import chromium, postgres
+from tests.missing import unavailable
+from tests.postgres import fresh_database
+from tests.processes import Run, running
+from web.valkey import EmbeddedValkey
+
+
+@pytest.fixture(scope="session")
+async def redis_url() -> AsyncIterator[str]:
+    """A Redis for all tests together: TEST_REDIS_URL, or our own embedded Valkey."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        yield given
+        return
+    valkey = EmbeddedValkey()
+    await valkey.start()
+    yield valkey.url
+    await valkey.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server, as `postgresql+asyncpg://…`: tests make their own databases in it."""
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """An empty PostgreSQL database of this test's own."""
+    url = fresh_database(postgres_url)
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The browser's program."""
+    return chromium.found() or unavailable("no Chromium: `python -m tests.chromium` gets one")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any], chromium_path: Path
+) -> dict[str, Any]:
+    """Has pytest-playwright start that browser, quietly."""
+    return browser_type_launch_args | chromium.launch(chromium_path)
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Starts real processes: `run("-m", "package.module", NAME="value")`."""
+    yield from running()

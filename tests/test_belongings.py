@@ -1,0 +1,198 @@
+"""A doctor's own things: shown at once, written late, never lost between two processes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from lounge.belongings import MOST_MARKS, MOST_OWN, Belongings
+from lounge.errors import Refusal
+from storage.belongings import DAY_MS
+from storage.database import StorageError
+from storage.identity_schema import belongings
+from tests.stores import BOTH, Clock, Stores, add_ana, doctor_by, open_either
+
+FIRST_PINS = ("specialty/cardiology", "country/ca", "world")
+
+
+@pytest.fixture(params=BOTH)
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
+    async with open_either(request, tmp_path) as stores:
+        yield stores
+
+
+@pytest.fixture
+async def ana(stores: Stores) -> str:
+    """Ana's id."""
+    doctors = stores.doctors()
+    await add_ana(doctors)
+    doctors.close()
+    return (await doctor_by(stores, "ana@clinic.test")).id
+
+
+def opened(stores: Stores) -> Belongings:
+    """As one process has them."""
+    return Belongings(stores.identity, stores.keys, clock=Clock())
+
+
+async def test_at_first_the_own_specialty_and_country_and_the_world_are_pinned(
+    stores: Stores, ana: str
+) -> None:
+    shelf = await opened(stores).of(ana)
+    assert shelf.pinned == shelf.rooms == FIRST_PINS
+    assert shelf.own == ()
+
+
+async def test_what_changed_is_there_after_a_restart(stores: Stores, ana: str) -> None:
+    before = opened(stores)
+    shelf = await before.of(ana)
+    shelf.joined("world")
+    shelf.joined("specialty/neurology")
+    shelf.pin("country/ca", False)
+    shelf.pin("house/coffee", True)
+    shelf.read("world", 7, 5)
+    shelf.wear("world", "screen")
+    await before.close()
+    again = await opened(stores).of(ana)
+    assert again.own == ("specialty/neurology", "world")
+    assert again.pinned == ("specialty/cardiology", "world", "house/coffee")
+    assert again.marks == {"world": (7, 5)}
+    assert again.faces == {"world": "screen"}
+
+
+async def test_a_read_mark_only_goes_forward(stores: Stores, ana: str) -> None:
+    here = opened(stores)
+    shelf = await here.of(ana)
+    shelf.read("world", 7, 5)
+    shelf.read("world", 3, 2)
+    assert shelf.marks == {"world": (7, 5)}
+    await here.close()
+    assert (await opened(stores).of(ana)).marks == {"world": (7, 5)}
+
+
+async def test_two_processes_do_not_overwrite_each_other(stores: Stores, ana: str) -> None:
+    one, other = opened(stores), opened(stores)
+    here, there = await one.of(ana), await other.of(ana)
+    here.joined("specialty/neurology")
+    here.read("world", 9, 9)
+    there.joined("specialty/oncology")
+    there.read("world", 4, 4)
+    there.pin("house/coffee", True)
+    await asyncio.gather(one.close(), other.close())
+    after = await opened(stores).of(ana)
+    assert set(after.own) == {"specialty/neurology", "specialty/oncology"}
+    assert after.marks == {"world": (9, 9)}
+    assert after.pinned == (*FIRST_PINS, "house/coffee")
+
+
+async def test_what_another_process_wrote_shows_after_the_own_write(
+    stores: Stores, ana: str
+) -> None:
+    one, other = opened(stores), opened(stores)
+    here, there = await one.of(ana), await other.of(ana)
+    there.joined("specialty/oncology")
+    await other.write()
+    here.joined("specialty/neurology")
+    await one.write()
+    assert here.own == ("specialty/neurology", "specialty/oncology")
+
+
+async def test_sockets_of_one_doctor_share_a_shelf_while_they_use_it(
+    stores: Stores, ana: str
+) -> None:
+    here = opened(stores)
+    one, other = await asyncio.gather(here.of(ana), here.of(ana))
+    assert one is other
+    one.joined("world")
+    assert other.own == ("world",)
+    await here.write()
+    del one, other
+    gc.collect()
+    assert not here._shelves
+
+
+async def test_a_shelf_with_something_unwritten_is_not_dropped(stores: Stores, ana: str) -> None:
+    here = opened(stores)
+    (await here.of(ana)).joined("world")
+    gc.collect()
+    assert (await here.of(ana)).own == ("world",)
+
+
+async def test_a_failed_write_is_done_again(
+    stores: Stores, ana: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = opened(stores)
+    shelf = await here.of(ana)
+    shelf.joined("world")
+    with monkeypatch.context() as broken:
+        broken.setattr(here._keyring, "seal", _fails)
+        with pytest.raises(StorageError):
+            await here.write()
+    shelf.joined("specialty/neurology")
+    await here.close()
+    assert (await opened(stores).of(ana)).own == ("specialty/neurology", "world")
+
+
+async def test_changes_made_while_writing_stay_due(
+    stores: Stores, ana: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = opened(stores)
+    shelf = await here.of(ana)
+    shelf.joined("world")
+    seal = here._keyring.seal
+
+    def join_meanwhile(label: str, plaintext: bytes, about: bytes = b"") -> bytes:
+        shelf.joined("specialty/neurology")
+        return seal(label, plaintext, about)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(here._keyring, "seal", join_meanwhile)
+        await here.write()
+    assert (await opened(stores).of(ana)).own == ("world",)
+    await here.write()
+    assert (await opened(stores).of(ana)).own == ("specialty/neurology", "world")
+
+
+async def test_the_loop_writes_by_itself(stores: Stores, ana: str) -> None:
+    here = Belongings(stores.identity, stores.keys, latest_seconds=0.01)
+    (await here.of(ana)).joined("world")
+    loop = asyncio.create_task(here.run())
+    while (await opened(stores).of(ana)).own != ("world",):
+        await asyncio.sleep(0)
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_the_row_is_sealed_and_tells_the_day_only(stores: Stores, ana: str) -> None:
+    here = opened(stores)
+    (await here.of(ana)).joined("specialty/neurology")
+    await here.close()
+    async with stores.identity.reading() as connection:
+        (row,) = await connection.execute(select(belongings))
+    assert b"neurology" not in row.sealed
+    assert row.updated % DAY_MS == 0
+
+
+async def test_the_lists_are_bounded(stores: Stores, ana: str) -> None:
+    shelf = await opened(stores).of(ana)
+    for n in range(MOST_MARKS + 1):
+        shelf.joined(f"bench/{n}")
+        shelf.read(f"bench/{n}", 1, 1)
+    assert len(shelf.own) == len(shelf.rooms) == MOST_OWN
+    assert shelf.own[0] == f"bench/{MOST_MARKS}"
+    assert len(shelf.marks) == MOST_MARKS
+    assert "bench/0" not in shelf.marks
+
+
+async def test_nobody_has_no_shelf(stores: Stores) -> None:
+    with pytest.raises(Refusal):
+        await opened(stores).of("nobody")
+
+
+def _fails(*_: object) -> bytes:
+    raise OSError

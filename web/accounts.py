@@ -1,0 +1,344 @@
+"""A doctor's own account over HTTP: signing in and out, sessions, tokens, the demonstration's cast.
+
+No answer holds anything that names the doctor, not even to herself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lounge import demo
+from lounge.doctors import SESSION_MS, Doctor, Doctors, Visit
+from lounge.errors import Code, Refusal
+from lounge.events import rfc3339
+from lounge.settings import Settings
+from web.visitor import (
+    address_of,
+    cookie_name,
+    is_secure,
+    refuse_foreign_origin,
+    require_act,
+    require_origin,
+    require_visit,
+    session_secret,
+)
+
+LONGEST_BODY_BYTES = 8 * 1024
+_NO_STORE = {"cache-control": "no-store"}
+_LONGEST_PASSWORD = 1_000
+
+Email = Annotated[str, Meta(max_length=254)]
+Secret = Annotated[str, Meta(max_length=_LONGEST_PASSWORD)]
+
+
+class SignIn(Struct, frozen=True):
+    email: Email
+    password: Secret
+
+
+class NewPassword(Struct, frozen=True):
+    """`code` is the one-time code that `lounge doctor add` prints."""
+
+    email: Email
+    code: Annotated[str, Meta(max_length=100)]
+    password: Secret
+
+
+class Language(Struct, frozen=True):
+    language: Annotated[str, Meta(max_length=2)]
+
+
+class NewToken(Struct, frozen=True):
+    label: Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class Choice(Struct, frozen=True):
+    """One of the demonstration's cast."""
+
+    id: Annotated[str, Meta(max_length=60)]
+
+
+class Self(Struct, frozen=True):
+    """What a doctor is told about herself; `missing` only while she may not enter rooms."""
+
+    language: str
+    roles: list[str]
+    verified: bool
+    demo: bool
+    missing: list[str] | UnsetType = UNSET
+
+
+class SessionLine(Struct, frozen=True):
+    id: str
+    created: str
+    seen: str
+    current: bool
+    label: str
+
+
+class SessionList(Struct, frozen=True):
+    sessions: list[SessionLine]
+
+
+class TokenLine(Struct, frozen=True):
+    id: str
+    label: str
+    created: str
+    used: str | None
+
+
+class TokenList(Struct, frozen=True):
+    tokens: list[TokenLine]
+
+
+class TokenShown(Struct, frozen=True):
+    """The only time that the token itself is shown."""
+
+    id: str
+    token: str
+
+
+class CastLine(Struct, frozen=True):
+    id: str
+    country: str
+    specialty: str
+    grade: str
+    language: str
+    roles: list[str]
+    verified: bool
+
+
+class CastList(Struct, frozen=True):
+    cast: list[CastLine]
+
+
+B = TypeVar("B", bound=Struct)
+
+
+async def sign_in(request: Request) -> Response:
+    refuse_foreign_origin(request)
+    body = await read_body(request, SignIn)
+    visit, secret = await _doctors(request).sign_in(
+        body.email,
+        body.password,
+        label=browser_of(request.headers.get("user-agent", "")),
+        address=address_of(request),
+        replacing=session_secret(request),
+    )
+    return _entered(request, visit, secret)
+
+
+async def see_session(request: Request) -> Response:
+    visit = await require_visit(request)
+    return answer(_self(request, visit.doctor))
+
+
+async def change_session(request: Request) -> Response:
+    visit = await require_act(request)
+    body = await read_body(request, Language)
+    await _doctors(request).set_language(visit.doctor.id, body.language)
+    return answer(_self(request, replace(visit.doctor, language=body.language)))
+
+
+async def sign_out(request: Request) -> Response:
+    visit = await require_act(request)
+    await _doctors(request).sign_out(visit)
+    response = Response(status_code=204, headers=_NO_STORE)
+    response.headers["clear-site-data"] = '"cache", "cookies", "storage"'
+    response.delete_cookie(cookie_name(request), **_cookie_traits(request))
+    return response
+
+
+async def set_password(request: Request) -> Response:
+    refuse_foreign_origin(request)
+    body = await read_body(request, NewPassword)
+    await _doctors(request).set_password(
+        body.email, body.code, body.password, address=address_of(request)
+    )
+    return nothing()
+
+
+async def list_sessions(request: Request) -> Response:
+    visit = await require_visit(request)
+    lines = [
+        SessionLine(
+            id=each.id,
+            created=rfc3339(each.created),
+            seen=rfc3339(each.seen),
+            current=each.id == visit.session,
+            label=each.label,
+        )
+        for each in await _doctors(request).sessions(visit.doctor.id)
+    ]
+    return answer(SessionList(lines))
+
+
+async def end_session(request: Request) -> Response:
+    visit = await require_act(request)
+    await _doctors(request).end_session(visit.doctor.id, request.path_params["id"])
+    return nothing()
+
+
+async def list_tokens(request: Request) -> Response:
+    visit = await require_visit(request)
+    lines = [
+        TokenLine(
+            id=each.id,
+            label=each.label,
+            created=rfc3339(each.created),
+            used=None if each.used is None else rfc3339(each.used),
+        )
+        for each in await _doctors(request).tokens(visit.doctor.id)
+    ]
+    return answer(TokenList(lines))
+
+
+async def add_token(request: Request) -> Response:
+    visit = await require_act(request)
+    body = await read_body(request, NewToken)
+    id, token = await _doctors(request).add_token(visit.doctor.id, body.label)
+    return answer(TokenShown(id, token), status=201)
+
+
+async def end_token(request: Request) -> Response:
+    visit = await require_act(request)
+    await _doctors(request).end_token(visit.doctor.id, request.path_params["id"])
+    return nothing()
+
+
+async def see_cast(request: Request) -> Response:
+    _require_demo(request)
+    return answer(CastList([_cast_line(member) for member in demo.CAST]))
+
+
+async def enter_as_cast(request: Request) -> Response:
+    _require_demo(request)
+    require_origin(request)
+    member = demo.member((await read_body(request, Choice)).id)
+    visit, secret = await _doctors(request).enter_as(
+        await demo.doctor_id(request.state.lounge.identity_database, member),
+        label=browser_of(request.headers.get("user-agent", "")),
+        replacing=session_secret(request),
+    )
+    return _entered(request, visit, secret)
+
+
+routes = [
+    Route("/api/session", sign_in, methods=["POST"]),
+    Route("/api/session", see_session, methods=["GET"]),
+    Route("/api/session", change_session, methods=["PATCH"]),
+    Route("/api/session", sign_out, methods=["DELETE"]),
+    Route("/api/password", set_password, methods=["POST"]),
+    Route("/api/sessions", list_sessions, methods=["GET"]),
+    Route("/api/sessions/{id}", end_session, methods=["DELETE"]),
+    Route("/api/tokens", list_tokens, methods=["GET"]),
+    Route("/api/tokens", add_token, methods=["POST"]),
+    Route("/api/tokens/{id}", end_token, methods=["DELETE"]),
+    Route("/api/demo", see_cast, methods=["GET"]),
+    Route("/api/demo", enter_as_cast, methods=["POST"]),
+]
+
+
+async def read_body(request: Request, shape: type[B]) -> B:
+    """A JSON body of at most 8 KiB. Raises Refusal `invalid` or `too_long`."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Refusal(Code.INVALID, "request.not_json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_BODY_BYTES:
+            raise Refusal(Code.TOO_LONG, "request.too_long")
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # never the decoder's own words: they may quote the body
+        raise Refusal(Code.INVALID, "request.invalid") from None
+
+
+def answer(body: Struct, status: int = 200) -> Response:
+    return Response(
+        msgspec.json.encode(body), status, headers=_NO_STORE, media_type="application/json"
+    )
+
+
+def nothing() -> Response:
+    return Response(status_code=204, headers=_NO_STORE)
+
+
+def browser_of(user_agent: str) -> str:
+    """A coarse family such as "Firefox on Linux", by which its owner knows a session again."""
+    browser = next((name for sign, name in _BROWSERS if re.search(sign, user_agent)), "Other")
+    system = next((name for sign, name in _SYSTEMS if re.search(sign, user_agent)), None)
+    return f"{browser} on {system}" if system else browser
+
+
+# The order matters: most browsers name others too.
+_BROWSERS = (
+    (r"Edg", "Edge"),
+    (r"OPR/", "Opera"),
+    (r"SamsungBrowser", "Samsung Internet"),
+    (r"Firefox|FxiOS", "Firefox"),
+    (r"Chrom|CriOS", "Chrome"),
+    (r"Safari", "Safari"),
+)
+_SYSTEMS = (
+    (r"iPhone|iPad", "iOS"),
+    (r"Android", "Android"),
+    (r"Windows", "Windows"),
+    (r"Mac OS X", "macOS"),
+    (r"CrOS", "ChromeOS"),
+    (r"Linux", "Linux"),
+)
+
+
+def _entered(request: Request, visit: Visit, secret: str) -> Response:
+    response = answer(_self(request, visit.doctor))
+    response.set_cookie(
+        cookie_name(request), secret, max_age=SESSION_MS // 1000, **_cookie_traits(request)
+    )
+    return response
+
+
+def _cookie_traits(request: Request) -> dict[str, Any]:
+    return {"path": "/", "httponly": True, "samesite": "strict", "secure": is_secure(request)}
+
+
+def _self(request: Request, doctor: Doctor) -> Self:
+    settings: Settings = request.state.lounge.settings
+    return Self(
+        language=doctor.language,
+        roles=sorted(doctor.roles),
+        verified=doctor.verified,
+        demo=settings.demo,
+        missing=list(doctor.missing) or UNSET,
+    )
+
+
+def _cast_line(member: demo.Member) -> CastLine:
+    return CastLine(
+        id=member.id,
+        country=member.country,
+        specialty=member.specialty,
+        grade=member.grade,
+        language=member.language,
+        roles=sorted({"doctor", *member.roles}),
+        verified=member.verified,
+    )
+
+
+def _require_demo(request: Request) -> None:
+    if not request.state.lounge.settings.demo:
+        raise Refusal(Code.NOT_FOUND, "demo.off")
+
+
+def _doctors(request: Request) -> Doctors:
+    doctors: Doctors = request.state.lounge.doctors
+    return doctors

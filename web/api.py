@@ -1,0 +1,356 @@
+"""Rooms, transcripts, search and reports over HTTP; and the one place where HTTP errors end."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import structlog
+from msgspec import UNSET, Meta, UnsetType
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lounge import policy
+from lounge.attendance import readable, unread
+from lounge.doctors import Unrecognised
+from lounge.errors import Code, Refusal, StorageError
+from lounge.limits import READS, SEARCHES
+from lounge.moderation import close_report, open_reports
+from lounge.opening import Lounge
+from lounge.words import in_language, say
+from web import wire
+from web.accounts import answer, nothing, read_body
+from web.schemas import asyncapi_json, openapi_json
+from web.visitor import require_act, require_visit
+
+log = structlog.get_logger()
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_STATUS = {
+    Code.BAD_FRAME: 400,
+    Code.UNKNOWN_OP: 400,
+    Code.INVALID: 400,
+    Code.TOO_LONG: 400,
+    Code.NOT_JOINED: 409,
+    Code.CID_CONFLICT: 409,
+    Code.FORBIDDEN: 403,
+    Code.MUTED: 403,
+    Code.FROZEN: 403,
+    Code.HELD_PRIVACY: 403,
+    Code.NOT_FOUND: 404,
+    Code.RATE_LIMITED: 429,
+    Code.SLOW_MODE: 429,
+    Code.BUSY: 503,
+    Code.STORAGE: 503,
+    Code.INTERNAL: 500,
+}
+
+
+class ListedRoom(msgspec.Struct, frozen=True):
+    """A room that the doctor may enter. `own`: pinned or joined before."""
+
+    id: wire.RoomId
+    title: wire.TitleAnswer
+    kind: str
+    head: int
+    unread: int
+    present: wire.Present
+    own: bool
+
+
+class RoomList(msgspec.Struct, frozen=True):
+    rooms: list[ListedRoom]
+
+
+class Pin(msgspec.Struct, frozen=True):
+    pinned: bool
+
+
+class Events(msgspec.Struct, frozen=True):
+    """A page of a room's past, ascending."""
+
+    events: list[msgspec.Raw]
+    oldest: int
+    head: int
+    more: Literal[True] | UnsetType = UNSET
+
+
+class Query(msgspec.Struct, frozen=True):
+    q: wire.Words
+    room: wire.RoomId | None = None
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class HitList(msgspec.Struct, frozen=True):
+    hits: list[wire.HitAnswer]
+    cursor: str | UnsetType = UNSET
+
+
+class OpenReport(msgspec.Struct, frozen=True):
+    """A report with the entry that it is about, as it stands."""
+
+    id: str
+    room: wire.RoomId
+    seq: int
+    kind: str
+    at: wire.Time
+    event: msgspec.Raw | None
+    note: str | UnsetType = UNSET
+
+
+class ReportList(msgspec.Struct, frozen=True):
+    reports: list[OpenReport]
+
+
+class Closing(msgspec.Struct, frozen=True):
+    outcome: Literal["upheld", "dismissed"]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`faults` names background loops that wait after a fault; only told to loopback."""
+
+    status: Literal["ok", "not ready"]
+    bench: bool
+    demo: bool
+    faults: dict[str, str] | UnsetType = UNSET
+
+
+# -- rooms ---------------------------------------------------------------------------------------
+
+
+async def list_rooms(request: Request) -> Response:
+    lounge, visit = _lounge(request), await require_visit(request)
+    if not visit.doctor.verified:
+        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    shelf = await lounge.belongings.of(visit.doctor.id)
+    own = set(shelf.rooms)
+    listed = []
+    for room in lounge.rooms.rooms():
+        if policy.may_enter(visit.doctor, room, lounge.rooms):
+            standing = lounge.news.standing(room.id)
+            listed.append(
+                ListedRoom(
+                    id=room.id,
+                    title=wire.TitleAnswer(room.title.en, room.title.fr),
+                    kind=room.kind,
+                    head=standing.seq,
+                    unread=unread(standing.says, shelf.marks.get(room.id)),
+                    present=lounge.news.present(room.id),
+                    own=room.id in own,
+                )
+            )
+    return answer(RoomList(listed))
+
+
+async def pin_room(request: Request) -> Response:
+    lounge, visit = _lounge(request), await require_act(request)
+    body = await read_body(request, Pin)
+    room = policy.admit(visit.doctor, request.path_params["room"], lounge.rooms)
+    (await lounge.belongings.of(visit.doctor.id)).pin(room.id, body.pinned)
+    return nothing()
+
+
+async def see_events(request: Request) -> Response:
+    lounge, visit = _lounge(request), await require_visit(request)
+    lounge.limits.spend(READS, visit.doctor.id)
+    room = request.path_params["room"]
+    stretch = await lounge.transcript.stretch(
+        readable(lounge, visit.doctor, room),
+        before=_number(request, "before"),
+        after=_number(request, "after"),
+        around=_number(request, "around"),
+        limit=max(1, min(200, _number(request, "limit") or 50)),
+    )
+    events = [msgspec.Raw(payload) for payload in stretch.events]
+    more: Literal[True] | UnsetType = True if stretch.more else UNSET
+    return answer(Events(events, stretch.oldest, stretch.head, more))
+
+
+async def search(request: Request) -> Response:
+    lounge, visit = _lounge(request), await require_visit(request)
+    lounge.limits.spend(SEARCHES, visit.doctor.id)
+    if not visit.doctor.verified:
+        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    body = await read_body(request, Query)
+    if "\0" in body.q:
+        raise Refusal(Code.INVALID, "refusal.nul", field="q")
+    found, cursor = await lounge.search.find(
+        visit.doctor, body.q, body.room, body.limit, body.cursor
+    )
+    return answer(HitList([wire.hit(each) for each in found], cursor or UNSET))
+
+
+# -- moderators ----------------------------------------------------------------------------------
+
+
+async def list_reports(request: Request) -> Response:
+    visit = await require_visit(request)
+    reports = await open_reports(_lounge(request), visit.doctor)
+    return answer(
+        ReportList(
+            [
+                OpenReport(
+                    id=each.id,
+                    room=each.room,
+                    seq=each.seq,
+                    kind=each.kind,
+                    at=wire.rfc3339(each.at),
+                    event=None if payload is None else msgspec.Raw(payload),
+                    note=each.note or UNSET,
+                )
+                for each, payload in reports
+            ]
+        )
+    )
+
+
+async def close_one_report(request: Request) -> Response:
+    visit = await require_act(request)
+    body = await read_body(request, Closing)
+    await close_report(_lounge(request), visit.doctor, request.path_params["id"], body.outcome)
+    return nothing()
+
+
+# -- words, schemas, health ----------------------------------------------------------------------
+
+
+async def words(request: Request) -> Response:
+    """The catalogue and the words for codes, in one language."""
+    language = request.path_params["language"]
+    if language not in ("en", "fr"):
+        raise Refusal(Code.NOT_FOUND, "refusal.no_such_page")
+    rooms = _lounge(request).rooms
+    body = {
+        "words": in_language(language),
+        "specialties": {k: getattr(t, language) for k, t in rooms.specialties.items()},
+        "groups": {k: getattr(t, language) for k, t in rooms.groups.items()},
+        "countries": {k: getattr(t, language) for k, t in rooms.countries.items()},
+    }
+    headers = {"cache-control": "no-cache"}
+    return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")
+
+
+async def openapi(_: Request) -> Response:
+    return Response(openapi_json(), media_type="application/json")
+
+
+async def asyncapi(_: Request) -> Response:
+    return Response(asyncapi_json(), media_type="application/json")
+
+
+async def healthz(_: Request) -> Response:
+    """The process answers."""
+    return Response("ok", media_type="text/plain")
+
+
+async def readyz(request: Request) -> Response:
+    """The lounge can take messages: the database answers and nothing in the background is down."""
+    lounge = _lounge(request)
+    faults = dict(lounge.faults)
+    try:
+        await lounge.watch()
+    except StorageError as error:
+        faults["database"] = str(error)
+    health = Health(
+        status="not ready" if faults else "ok",
+        bench=lounge.settings.bench,
+        demo=lounge.settings.demo,
+        faults=faults if faults and _is_local(request) else UNSET,
+    )
+    return answer(health, 503 if faults else 200)
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus text, for loopback or whoever holds the metrics token."""
+    if not (_is_local(request) or _has_metrics_token(request)):
+        raise Refusal(Code.FORBIDDEN, "refusal.metrics")
+    return Response(request.state.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+# -- errors --------------------------------------------------------------------------------------
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """A refusal as JSON, in the language that the client asks for."""
+    assert isinstance(error, Refusal)
+    status = 401 if isinstance(error, Unrecognised) else _STATUS[error.code]
+    body: dict[str, object] = {
+        "code": error.code,
+        "message": say(error.key, language_of(request), **error.values),
+    }
+    headers = {"cache-control": "no-store"}
+    if error.retry_after is not None:
+        body["retry_after"] = error.retry_after
+        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    content = msgspec.json.encode({"error": body})
+    return Response(content, status, headers=headers, media_type="application/json")
+
+
+async def unstored(request: Request, error: Exception) -> Response:
+    log.warning("storage", path=request.scope.get("route_name"), fault=str(error))
+    return await refused(request, Refusal(Code.STORAGE, "refusal.storage", retry_after=2))
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: a mark to find it in the log by, and nothing else."""
+    mark = secrets.token_hex(4)
+    log.error("request failed", mark=mark, fault=type(error).__name__, exc_info=error)
+    return await refused(request, Refusal(Code.INTERNAL, "refusal.internal", mark=mark))
+
+
+async def not_there(request: Request, _: Exception) -> Response:
+    return await refused(request, Refusal(Code.NOT_FOUND, "refusal.no_such_page"))
+
+
+def language_of(connection: HTTPConnection) -> str:
+    """English unless French is asked for first."""
+    wanted = connection.headers.get("accept-language", "").lower()
+    return "fr" if wanted.startswith("fr") else "en"
+
+
+# -- privates ------------------------------------------------------------------------------------
+
+
+def _lounge(connection: HTTPConnection) -> Lounge:
+    lounge: Lounge = connection.state.lounge
+    return lounge
+
+
+def _number(request: Request, name: str) -> int | None:
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 16:
+        raise Refusal(Code.INVALID, "refusal.number", field=name)
+    return int(value)
+
+
+def _is_local(request: Request) -> bool:
+    forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    return request.client is not None and request.client.host in LOOPBACK and not forwarded
+
+
+def _has_metrics_token(request: Request) -> bool:
+    path: Path | None = _lounge(request).settings.metrics_token_file
+    given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+    return path is not None and secrets.compare_digest(path.read_bytes().strip(), given)
+
+
+routes = [
+    Route("/api/rooms", list_rooms, methods=["GET"]),
+    Route("/api/rooms/{room:path}/pin", pin_room, methods=["PUT"]),
+    Route("/api/rooms/{room:path}/events", see_events, methods=["GET"]),
+    Route("/api/search", search, methods=["POST"]),
+    Route("/api/reports", list_reports, methods=["GET"]),
+    Route("/api/reports/{id}/close", close_one_report, methods=["POST"]),
+    Route("/words/{language}.json", words, methods=["GET"]),
+    Route("/api/openapi.json", openapi, methods=["GET"]),
+    Route("/api/asyncapi.json", asyncapi, methods=["GET"]),
+    Route("/healthz", healthz, methods=["GET"]),
+    Route("/readyz", readyz, methods=["GET"]),
+    Route("/metrics", metrics, methods=["GET"]),
+]

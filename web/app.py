@@ -1,0 +1,74 @@
+"""The application: routes, lifespan and the order in which it goes away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypedDict
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import WebSocketRoute
+
+from lounge import demo
+from lounge.errors import RESTART, Refusal, StorageError
+from lounge.opening import Lounge, count_crowd, open_lounge
+from lounge.settings import Settings
+from web import accounts, api, pages, socket
+from web.metrics import Metrics
+
+RECONNECT_WITHIN_MS = 8_000
+
+
+class State(TypedDict):
+    """What every request and every socket finds in its `state`."""
+
+    lounge: Lounge
+    metrics: Metrics
+
+
+class Application(Starlette):
+    """Starlette with a drain: uvicorn's own shutdown comes after it."""
+
+    opened: Lounge | None = None
+
+    async def drain(self) -> None:
+        """Tell every client when to come back, then commit what was accepted."""
+        await socket.farewell(RESTART, RECONNECT_WITHIN_MS)
+        if self.opened is not None:
+            await self.opened.writer.drain()
+
+
+def build(settings: Settings) -> Application:
+    """The application for these settings; nothing is opened before its lifespan starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[State]:
+        assert isinstance(app, Application)
+        async with open_lounge(settings, socket.FRAMERS) as lounge:
+            if settings.demo:
+                await demo.fill(lounge.identity_database, now=time.time_ns() // 1_000_000)
+                lounge.personas.crowd = await count_crowd(lounge.doctors, lounge.rooms, settings)
+            metrics = Metrics()
+            metrics.observe(lounge)
+            app.opened = lounge
+            yield {"lounge": lounge, "metrics": metrics}
+
+    return Application(
+        routes=[
+            WebSocketRoute("/ws", socket.endpoint),
+            *accounts.routes,
+            *api.routes,
+            *pages.routes,
+        ],
+        lifespan=lifespan,
+        middleware=[Middleware(pages.SecurityHeaders)],
+        exception_handlers={
+            Refusal: api.refused,
+            StorageError: api.unstored,
+            HTTPException: api.not_there,
+            Exception: api.failed,
+        },
+    )

@@ -1,0 +1,80 @@
+"""The shell that every page is, and the browser's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from lounge.opening import Lounge
+from web.api import language_of
+from web.version import VERSION
+
+HERE = Path(__file__).parent
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self'; font-src 'none'; manifest-src 'self'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+_SHELL = Template((HERE / "templates" / "shell.html").read_text("utf-8"))
+
+
+async def shell(request: Request) -> Response:
+    """One page for every address: it holds nothing but its language and links to its files."""
+    lounge: Lounge = request.state.lounge
+    page = _SHELL.substitute(
+        lang=language_of(request),
+        demo="demo" if lounge.settings.demo else "",
+        version=VERSION,
+    )
+    return Response(page, media_type="text/html", headers={"cache-control": "no-cache"})
+
+
+class Files(StaticFiles):
+    """The browser's files; their addresses hold the version, yet each is asked about again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+class SecurityHeaders:
+    """Puts the security headers on every HTTP answer."""
+
+    def __init__(self, app: object) -> None:
+        self._app = app
+        self._headers = [(k.encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)  # type: ignore[operator]
+            return
+
+        async def with_headers(message: object) -> None:
+            if message["type"] == "http.response.start":  # type: ignore[index]
+                message["headers"] = [*message["headers"], *self._headers]  # type: ignore[index]
+            await send(message)  # type: ignore[arg-type]
+
+        await self._app(scope, receive, with_headers)  # type: ignore[operator]
+
+
+routes: list[BaseRoute] = [
+    Mount(f"/static/{VERSION}", Files(directory=HERE / "static"), name="static"),
+    *(
+        Route(path, shell, methods=["GET"])
+        for path in ("/", "/rooms/{room:path}", "/search", "/account", "/moderation")
+    ),
+]

@@ -1,0 +1,183 @@
+"""AsyncAPI and OpenAPI, made from the types that the code itself reads and writes with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+
+from lounge import events
+from lounge.errors import Code
+from web import wire
+from web.version import VERSION
+
+SCHEMAS = "#/components/schemas/"
+COMMANDS: tuple[type, ...] = tuple(wire.COMMANDS.values())
+SERVER_FRAMES: tuple[type, ...] = (
+    *get_args(wire.Reply),
+    *get_args(wire.Announcement),
+    *get_args(events.Event),
+)
+
+
+@cache
+def asyncapi_json() -> bytes:
+    return msgspec.json.encode(asyncapi())
+
+
+@cache
+def openapi_json() -> bytes:
+    return msgspec.json.encode(openapi())
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI 3.0 of `/ws`: what a client may send, and every frame that the server sends."""
+    types = [*COMMANDS, *SERVER_FRAMES]
+    messages = {
+        shape.__name__: {
+            "payload": {"$ref": SCHEMAS + shape.__name__},
+            "summary": _first_line(shape),
+        }
+        for shape in types
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Lounge wire", "version": VERSION, "license": {"name": "Apache-2.0"}},
+        "defaultContentType": "application/json",
+        "channels": {
+            "ws": {
+                "address": "/ws",
+                "messages": {
+                    name: {"$ref": f"#/components/messages/{name}"} for name in messages
+                },
+                "bindings": {"ws": {"method": "GET"}},
+            }
+        },
+        "operations": {
+            "command": _operation("receive", COMMANDS),
+            "frame": _operation("send", SERVER_FRAMES),
+        },
+        "components": {"messages": messages, "schemas": _components(types)},
+    }
+
+
+def openapi() -> dict[str, Any]:
+    """OpenAPI 3.1 of the HTTP routes."""
+    from web import accounts, api  # the routes' types; imported late, api serves what is made here
+
+    rows: list[tuple[str, str, str, type | None, type | None, int]] = [
+        ("post", "/api/session", "Sign in.", accounts.SignIn, accounts.Self, 200),
+        ("get", "/api/session", "Who am I to the lounge?", None, accounts.Self, 200),
+        ("patch", "/api/session", "Choose a language.", accounts.Language, accounts.Self, 200),
+        ("delete", "/api/session", "Sign out.", None, None, 204),
+        ("post", "/api/password", "Spend a one-time code.", accounts.NewPassword, None, 204),
+        ("get", "/api/sessions", "My open sessions.", None, accounts.SessionList, 200),
+        ("delete", "/api/sessions/{id}", "End one of them.", None, None, 204),
+        ("get", "/api/tokens", "My bearer tokens.", None, accounts.TokenList, 200),
+        ("post", "/api/tokens", "Make one.", accounts.NewToken, accounts.TokenShown, 201),
+        ("delete", "/api/tokens/{id}", "End one of them.", None, None, 204),
+        ("get", "/api/demo", "The demonstration's cast.", None, accounts.CastList, 200),
+        ("post", "/api/demo", "Sign in as one of them.", accounts.Choice, accounts.Self, 200),
+        ("get", "/api/rooms", "All rooms that I may enter.", None, api.RoomList, 200),
+        ("put", "/api/rooms/{room}/pin", "Keep a room in my list.", api.Pin, None, 204),
+        ("get", "/api/rooms/{room}/events", "A page of a room's past.", None, api.Events, 200),
+        ("post", "/api/search", "Find what was said.", api.Query, api.HitList, 200),
+        ("get", "/api/reports", "Open reports, for moderators.", None, api.ReportList, 200),
+        ("post", "/api/reports/{id}/close", "Close a report.", api.Closing, None, 204),
+        ("get", "/healthz", "The process answers.", None, None, 200),
+        ("get", "/readyz", "The lounge can take messages.", None, api.Health, 200),
+        ("get", "/metrics", "Prometheus text.", None, None, 200),
+        ("get", "/words/{language}.json", "The catalogue.", None, None, 200),
+        ("get", "/api/openapi.json", "This document.", None, None, 200),
+        ("get", "/api/asyncapi.json", "The wire's document.", None, None, 200),
+    ]
+    bodies = [t for row in rows for t in row[3:5] if t is not None]
+    schemas = _components([*bodies, *get_args(events.Event)])
+    schemas["Refused"] = _REFUSED
+    paths: dict[str, Any] = {}
+    for method, path, summary, body, reply, status in rows:
+        paths.setdefault(path, {})[method] = _route(path, summary, body, reply, status)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Lounge", "version": VERSION, "license": {"name": "Apache-2.0"}},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "lounge_session"},
+            },
+        },
+    }
+
+
+def _route(
+    path: str, summary: str, body: type | None, reply: type | None, status: int
+) -> dict[str, Any]:
+    route: dict[str, Any] = {
+        "summary": summary,
+        "responses": {
+            str(status): {"description": summary, **(_content(reply) if reply else {})},
+            "default": {"description": "Refused.", **_json(SCHEMAS + "Refused")},
+        },
+    }
+    if body is not None:
+        route["requestBody"] = {"required": True, **_content(body)}
+    names = [part[1:-1] for part in path.replace(".json", "").split("/") if part.startswith("{")]
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in names
+    ]
+    if path.endswith("/events"):
+        parameters += [
+            {"name": name, "in": "query", "schema": {"type": "integer", "minimum": 0}}
+            for name in ("before", "after", "around", "limit")
+        ]
+    if parameters:
+        route["parameters"] = parameters
+    return route
+
+
+def _content(shape: type) -> dict[str, Any]:
+    return _json(SCHEMAS + shape.__name__)
+
+
+def _json(reference: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": reference}}}}
+
+
+def _components(types: Iterable[type]) -> dict[str, Any]:
+    _, found = msgspec.json.schema_components(types, ref_template=SCHEMAS + "{name}")
+    any_event = [{"$ref": SCHEMAS + shape.__name__} for shape in get_args(events.Event)]
+    for name in ("Past", "Events"):
+        if name in found:
+            found[name]["properties"]["events"]["items"] = {"oneOf": any_event}
+    return dict(sorted(found.items()))
+
+
+def _operation(action: str, shapes: Iterable[type]) -> dict[str, Any]:
+    messages = [{"$ref": f"#/channels/ws/messages/{shape.__name__}"} for shape in shapes]
+    return {"action": action, "channel": {"$ref": "#/channels/ws"}, "messages": messages}
+
+
+def _first_line(shape: type) -> str:
+    return (shape.__doc__ or "").strip().splitlines()[0]
+
+
+_REFUSED = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"enum": [code.value for code in Code]},
+                "message": {"type": "string"},
+                "retry_after": {"type": "number"},
+            },
+        }
+    },
+}

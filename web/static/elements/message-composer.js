@@ -1,0 +1,201 @@
+// @ts-check
+import { length, pieces, start } from '../parts/points.js';
+import { words } from '../parts/words.js';
+import { button, byTouch, h, icon, markButton, put, tell, write } from './dom.js';
+
+const NEAR_LIMIT = 500;
+const QUOTED = 100;
+
+/**
+ * Where the doctor writes. A mirror behind the text gives the field its height and carries the
+ * guard's marks under the very words. Tells: `say` {text, replyTo}, `change` {seq, text},
+ * `draft` {text}, `face`, `last` (edit what I said last).
+ */
+export class MessageComposer extends HTMLElement {
+  #limit = 8000;
+  #context = null;
+  #aside = '';
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    this.about = h('div', { class: 'about', hidden: true });
+    this.verdict = h('div', { class: 'verdict', id: 'verdict', hidden: true });
+    this.mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' });
+    this.text = h('textarea', { rows: '1', id: 'write', autocomplete: 'off', 'aria-describedby': 'plain verdict count' });
+    this.label = h('label', { for: 'write', class: 'unseen' });
+    this.send = markButton('send', words.t('compose.send'), () => this.#submit(), { class: 'primary' });
+    this.count = h('p', { class: 'count', id: 'count', role: 'status' });
+    this.face = button('', () => tell(this, 'face'), { class: 'face' });
+    this.plain = h('p', { class: 'plain', id: 'plain' }, words.t('compose.plain'));
+    this.field = h('div', { class: 'field' }, this.mirror, this.text);
+    this.append(this.about, this.verdict, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.count), this.plain);
+    this.text.addEventListener('input', () => this.#typed());
+    this.text.addEventListener('keydown', (event) => this.#key(event));
+    this.text.addEventListener('scroll', () => (this.mirror.scrollTop = this.text.scrollTop), { passive: true });
+  }
+
+  set limit(limit) {
+    this.#limit = limit;
+  }
+
+  get value() {
+    return this.text.value;
+  }
+
+  /** Ready for a room, empty: the draft is offered when it is known whose it is. */
+  open() {
+    this.#context = null;
+    this.about.hidden = true;
+    this.#verdictGone();
+    this.#set('');
+  }
+
+  /** `face` {name, badge}; `closed` says why nothing can be written, `slow` in seconds. */
+  show({ title, face, badge, closed, slow }) {
+    const label = words.t('compose.label', { room: title });
+    write(this.label, label);
+    if (this.text.placeholder !== label) this.text.placeholder = label;
+    this.text.disabled = this.send.disabled = !!closed;
+    const plain = closed || (slow ? `${words.count('compose.slow', slow)} ${words.t('compose.plain')}` : words.t('compose.plain'));
+    write(this.plain, plain);
+    this.face.hidden = !face;
+    if (!face || this.face.dataset.id === face.id + words.lang) return;
+    this.face.dataset.id = face.id + words.lang;
+    this.face.replaceChildren(icon('face'), h('span', {}, words.t('compose.others_see'), ' ', h('b', {}, badge), ` — ${face.name}`));
+  }
+
+  /** The draft kept for this room, read once it is known whose it is. */
+  offer(draft) {
+    if (draft && !this.text.value) this.#put(draft);
+  }
+
+  replyTo(entry, author) {
+    this.#frame({ kind: 'reply', seq: entry.seq }, words.t('compose.replying', { who: author }), start(entry.text, QUOTED));
+    this.focus();
+  }
+
+  edit(entry) {
+    if (this.#context?.kind !== 'edit') this.#aside = this.text.value;
+    this.#frame({ kind: 'edit', seq: entry.seq }, words.t('compose.editing'), '');
+    this.#put(entry.text);
+    this.focus();
+  }
+
+  /** Text that the guard held comes back, with its marks: nothing is lost. */
+  hold({ text, spans, why }) {
+    if (!this.text.value.trim()) this.#put(text);
+    this.judge(this.text.value === text ? spans : [], spans, text, why);
+    this.focus();
+  }
+
+  /** Marks `spans` under the text, and says for each of `all`, spans of `text`, why it is held. */
+  judge(spans, all, text, why) {
+    this.#reflect(spans);
+    const held = pieces(text, all).filter((piece) => piece.span);
+    const reasons = held.map(({ text: part, span }) => h('li', {}, h('mark', {}, part), ' ', whyWords(span)));
+    this.verdict.replaceChildren(
+      h('p', {}, icon('shield'), h('b', {}, words.t('compose.held')), ' ', why ?? ''),
+      h('ul', {}, ...reasons),
+      h('p', {}, words.t('compose.held_what')));
+    this.verdict.hidden = false;
+    put(this.text, 'aria-invalid', 'true');
+  }
+
+  /** The edit was taken: back to what was being written before. */
+  done() {
+    this.#leave();
+  }
+
+  focus() {
+    this.text.focus();
+  }
+
+  #submit() {
+    const text = this.text.value.trim();
+    if (!text || length(text) > this.#limit || this.text.disabled) return;
+    const context = this.#context;
+    if (context?.kind === 'edit') return tell(this, 'change', { seq: context.seq, text });
+    this.#put('');
+    this.#leave();
+    tell(this, 'say', { text, replyTo: context?.seq });
+    this.focus();
+  }
+
+  #typed() {
+    this.#reflect([]);
+    this.#counted();
+    if (!this.text.value.trim()) this.#verdictGone();
+    if (this.#context?.kind !== 'edit') tell(this, 'draft', { text: this.text.value });
+  }
+
+  #key(event) {
+    if (event.isComposing) return;
+    if (event.key === 'Enter' && !event.shiftKey && !byTouch()) {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === 'Escape' && this.#context) {
+      event.preventDefault();
+      this.#leave();
+    } else if (event.key === 'ArrowUp' && !this.text.value) {
+      event.preventDefault();
+      tell(this, 'last');
+    }
+  }
+
+  #frame(context, title, quoted) {
+    this.#context = context;
+    const close = markButton('close', words.t('compose.cancel'), () => this.#leave());
+    this.about.replaceChildren(h('p', {}, h('b', {}, title), quoted ? ` ${quoted}` : ''), close);
+    this.about.hidden = false;
+    put(this.send, 'aria-label', words.t(context.kind === 'edit' ? 'compose.save' : 'compose.send'));
+  }
+
+  #leave() {
+    const edited = this.#context?.kind === 'edit';
+    this.#context = null;
+    this.about.hidden = true;
+    put(this.send, 'aria-label', words.t('compose.send'));
+    this.#verdictGone();
+    if (edited) this.#put(this.#aside);
+    if (edited) this.focus();
+  }
+
+  #set(text) {
+    this.text.value = text;
+    this.#reflect([]);
+    this.#counted();
+  }
+
+  #put(text) {
+    this.#set(text);
+    if (this.#context?.kind !== 'edit') tell(this, 'draft', { text });
+  }
+
+  #reflect(spans) {
+    const parts = pieces(this.text.value, spans);
+    this.mirror.replaceChildren(...parts.map(({ text, span }) => (span ? h('mark', {}, text) : text)), ' ');
+  }
+
+  #counted() {
+    const left = this.#limit - length(this.text.value);
+    const over = left < 0;
+    const said = left > NEAR_LIMIT ? '' : words.count(over ? 'compose.over' : 'compose.left', Math.abs(left));
+    write(this.count, said);
+    this.count.classList.toggle('over', over);
+    put(this.text, 'aria-invalid', over ? 'true' : null);
+    put(this.send, 'aria-disabled', over ? 'true' : null);
+  }
+
+  #verdictGone() {
+    this.verdict.hidden = true;
+    this.verdict.replaceChildren();
+    put(this.text, 'aria-invalid', null);
+  }
+}
+
+function whyWords({ why, kind }) {
+  if (why) return words.has(why) ? words.t(why) : why;
+  return words.coded('guard', kind);
+}
+
+customElements.define('message-composer', MessageComposer);

@@ -1,0 +1,111 @@
+// @ts-check
+import { start } from '../parts/points.js';
+import { words } from '../parts/words.js';
+import { button, h, hidden, icon, tell } from './dom.js';
+import { when } from './when.js';
+
+/** The few reactions there are, each with a meaning: emoji → catalogue key. */
+export const REACTIONS = { '👍': 'agree', '🙏': 'thanks', '💡': 'useful', '❓': 'unclear', '⚠️': 'caution' };
+const QUOTED = 140;
+
+export function reactionName(emoji) {
+  return REACTIONS[emoji] ? words.t(`reaction.${REACTIONS[emoji]}`) : emoji;
+}
+
+/** Who speaks, as it is read out: the badge leads, the made-up name follows. */
+export function authorOf({ by }) {
+  return by ? `${words.badge(by.badge)}, ${by.name}` : '';
+}
+
+/** The badge in sight: "Cardiology · CA", the country in full on demand. */
+export function badge({ badge: worn = {} }) {
+  const code = [worn.country, worn.region].filter(Boolean).join('-');
+  const country = code && h('abbr', { title: words.country(worn.country) }, code);
+  return h('span', { class: 'badge' }, words.art(worn), country ? ' · ' : null, country || null);
+}
+
+/**
+ * One entry of the log. `view` is {grouped, mine, reacted: [emoji], quoted?: entry, address}.
+ * The row stays when the entry changes: `update` writes only its body.
+ */
+export function makeRow(entry, view) {
+  const body = h('div', { class: 'body' });
+  const row = h('article', { class: 'row', tabindex: '-1', data: { seq: String(entry.seq) } }, body);
+  updateRow(row, entry, view);
+  return row;
+}
+
+export function updateRow(row, entry, view) {
+  const focused = row.firstElementChild.contains(document.activeElement);
+  row.className = ['row', entry.kind, view.grouped && 'grouped', view.mine && 'mine'].filter(Boolean).join(' ');
+  row.setAttribute('aria-label', labelOf(entry, view));
+  row.firstElementChild.replaceChildren(...contents(entry, view).filter(Boolean));
+  if (focused) row.focus({ preventScroll: true });
+}
+
+function labelOf(entry, { mine }) {
+  if (entry.kind === 'say') return mine ? words.t('row.by_you') : authorOf(entry);
+  return words.t(entry.kind === 'notice' ? 'row.notice' : 'row.removed');
+}
+
+function contents(entry, view) {
+  if (entry.kind === 'tombstone') return [head(entry, view), h('p', { class: 'gone' }, goneWords(entry))];
+  if (entry.kind === 'notice') return [h('p', { class: 'text' }, noticeWords(entry, view)), noticeFoot(entry)];
+  const edited = entry.edited && h('span', { class: 'edited' }, words.t('row.edited'));
+  return [
+    head(entry, view),
+    entry.reply_to && quote(entry, view),
+    h('p', { class: 'text', dir: 'auto' }, entry.text),
+    edited,
+    reactions(entry, view),
+  ];
+}
+
+function head(entry, { grouped, mine }) {
+  if (grouped) return null;
+  const who = entry.by?.name && [badge(entry.by), h('span', { class: 'name' }, entry.by.name)];
+  const you = mine && h('span', { class: 'you' }, words.t('row.you'));
+  return h('header', { class: 'row-head' }, ...(who || []), you, when(entry.at));
+}
+
+function quote(entry, { quoted, address }) {
+  const said = quoted?.kind === 'say' ? `${quoted.by.name}: ${start(quoted.text, QUOTED)}` : null;
+  const text = said ?? words.t(quoted ? 'row.quote_removed' : 'row.quote_unloaded');
+  return h('a', { class: 'quote', href: `${address}#${entry.reply_to}` }, icon('reply'), hidden(words.t('row.reply_to')), ` ${text}`);
+}
+
+function reactions(entry, { reacted }) {
+  const counted = Object.entries(entry.reactions ?? {});
+  if (!counted.length) return null;
+  return h('div', { class: 'reactions' }, ...counted.map(([emoji, n]) => pill(entry, emoji, n, reacted)));
+}
+
+function pill(entry, emoji, n, reacted) {
+  const name = `${reactionName(emoji)}: ${words.count('reaction.count', n)}`;
+  const click = (event) => tell(event.target, 'react', { seq: entry.seq, emoji });
+  const pressed = String(reacted.includes(emoji));
+  return button(`${emoji} ${words.numbers.format(n)}`, click, {
+    class: 'pill', 'aria-label': name, title: reactionName(emoji), 'aria-pressed': pressed,
+  });
+}
+
+function goneWords({ role, reason }) {
+  if (role === 'moderator') {
+    const why = reason ? words.coded('reason', reason) : '';
+    return why ? words.t('row.hidden_because', { why }) : words.t('row.hidden');
+  }
+  return words.t(role ? 'row.withdrawn' : 'row.removed');
+}
+
+function noticeWords(entry, { titleOf }) {
+  const key = `notice.${entry.notice}`;
+  const reason = entry.reason ? words.coded('reason', entry.reason) : '';
+  const room = entry.about && titleOf ? titleOf(entry.about) : entry.about ?? '';
+  return words.t(words.has(key) ? key : 'row.notice', { room, reason });
+}
+
+function noticeFoot({ at, about, target }) {
+  const href = about && `/rooms/${about}${target ? `#${target}` : ''}`;
+  const link = href && h('a', { href }, words.t('row.open_place'));
+  return h('p', { class: 'foot' }, when(at), link ? ' · ' : null, link || null);
+}

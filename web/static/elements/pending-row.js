@@ -1,0 +1,35 @@
+// @ts-check
+import { words } from '../parts/words.js';
+import { badge } from './message-row.js';
+import { button, h, icon, tell } from './dom.js';
+
+/** A message that is not yet known to be stored: what became of it, in words, and what one can do. */
+export function pendingRow(item, room) {
+  const { cid, state, text } = item;
+  const act = (what) => (event) => tell(event.target, 'unsent', { cid, what });
+  const actions = {
+    waiting: [button(words.t('send.discard'), act('discard'), { class: 'quiet' })],
+    failed: [button(words.t('send.retry'), act('retry'), { class: 'quiet' }), button(words.t('send.discard'), act('discard'), { class: 'quiet' })],
+    held: [button(words.t('send.change'), act('change'), { class: 'quiet' }), button(words.t('send.discard'), act('discard'), { class: 'quiet' })],
+  };
+  return h(
+    'article',
+    { class: `row say mine pending ${state}`, 'aria-label': words.t('row.by_you'), data: { cid } },
+    h('div', { class: 'body' },
+      h('header', { class: 'row-head' }, badge(room.face ?? {}), h('span', { class: 'name' }, room.face?.name ?? ''), h('span', { class: 'you' }, words.t('row.you'))),
+      h('p', { class: 'text', dir: 'auto' }, text),
+      h('p', { class: 'fate' }, icon(marks[state]), fate(item)),
+      actions[state] && h('div', { class: 'choices' }, ...actions[state])),
+  );
+}
+
+const marks = { pending: 'wait', waiting: 'wait', sent: 'check', failed: 'warn', held: 'shield' };
+
+function fate({ state, error, until }) {
+  if (state === 'waiting') {
+    const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
+    return words.count('send.waiting', seconds, { why: words.refusal(error) });
+  }
+  if (state === 'failed') return words.t('send.failed', { why: words.refusal(error) });
+  return words.t(`send.${state}`);
+}

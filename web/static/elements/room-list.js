@@ -1,0 +1,146 @@
+// @ts-check
+import { words } from '../parts/words.js';
+import { addressOf } from '../parts/router.js';
+import { button, h, hidden, write } from './dom.js';
+
+/** My rooms, and all rooms behind a filter. Rows stay where they are while they are pointed at. */
+export class RoomList extends HTMLElement {
+  #rooms = null;
+  #current = null;
+  #rows = new Map();
+  #due = false;
+  #all = false;
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    this.filter = h('input', { type: 'search', id: 'filter', autocomplete: 'off', spellcheck: 'false', placeholder: words.t('rooms.filter') });
+    this.heading = h('h2', {});
+    this.list = h('ul', { class: 'rows-of-rooms' });
+    this.none = h('p', { class: 'none', role: 'status' });
+    this.browse = button('', () => this.#toggle(), { class: 'browse quiet', 'aria-expanded': 'false' });
+    this.sections = h('div', { class: 'sections' });
+    this.append(h('div', { class: 'filter' }, h('label', { for: 'filter', class: 'unseen' }, words.t('rooms.filter')), this.filter), this.heading, this.list, this.none, this.browse, this.sections);
+    this.filter.addEventListener('input', () => this.#draw());
+    this.filter.addEventListener('keydown', (event) => this.#key(event));
+    this.addEventListener('keydown', (event) => this.#arrow(event));
+    for (const name of ['pointerleave', 'focusout']) this.addEventListener(name, () => this.changed());
+  }
+
+  open(rooms) {
+    this.#rooms = rooms;
+    rooms.changed.on(() => this.changed());
+    this.#draw();
+  }
+
+  current(id) {
+    this.#current = id;
+    this.changed();
+  }
+
+  changed() {
+    if (this.#due || !this.#rooms) return;
+    this.#due = true;
+    setTimeout(() => {
+      this.#due = false;
+      this.#draw();
+    }, 100);
+  }
+
+  #draw() {
+    const typed = this.filter.value.trim();
+    const rooms = typed ? this.#rooms.matching(typed) : this.#rooms.own();
+    write(this.heading, typed ? words.count('rooms.found', rooms.length) : words.t('rooms.mine'));
+    this.#fill(this.list, rooms, !typed);
+    write(this.none, rooms.length ? '' : words.t(typed ? 'rooms.none' : 'rooms.none_mine'));
+    this.browse.hidden = !!typed;
+    this.sections.hidden = !!typed || !this.#all;
+    write(this.browse, words.t(this.#all ? 'rooms.fewer' : 'rooms.all'));
+    if (!this.sections.hidden) this.#leaf();
+  }
+
+  #leaf() {
+    const sections = this.#rooms.byKind().map(({ kind, rooms }) => {
+      const list = h('ul', { class: 'rows-of-rooms' });
+      this.#fill(list, rooms, false, kind);
+      return h('section', {}, h('h3', {}, words.coded('rooms.kind', kind)), list);
+    });
+    // Leafing redraws only when the set of rooms changes; the rows keep themselves up to date.
+    const total = sections.reduce((sum, section) => sum + section.querySelectorAll('li').length, 0);
+    if (this.sections.dataset.total === String(total)) return;
+    this.sections.dataset.total = String(total);
+    this.sections.replaceChildren(...sections);
+  }
+
+  #fill(list, rooms, steady, where = 'list') {
+    const rows = rooms.map((room) => this.#row(room, where));
+    const same = rows.length === list.childElementCount && rows.every((row) => row.parentElement === list);
+    const touched = steady && same && list.matches(':hover, :focus-within');
+    const inPlace = rows.every((row, index) => list.children[index] === row);
+    if (!inPlace && !touched) list.replaceChildren(...rows);
+  }
+
+  #row(room, where) {
+    const key = `${where} ${room.id}`;
+    const row = this.#rows.get(key) ?? makeRow();
+    this.#rows.set(key, row);
+    const { link, title, band, unread } = row.parts;
+    const address = addressOf({ name: 'room', room: room.id });
+    if (link.getAttribute('href') !== address) link.setAttribute('href', address);
+    if (this.#current === room.id) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+    write(title, words.title(room.title));
+    write(band, words.band(room.present));
+    const key_unread = room.unread ? String(room.unread) : '';
+    if (unread.dataset.n !== key_unread) {
+      unread.dataset.n = key_unread;
+      unread.replaceChildren(...(room.unread ? unreadMark(room.unread) : []));
+    }
+    return row;
+  }
+
+  #toggle() {
+    this.#all = !this.#all;
+    this.browse.setAttribute('aria-expanded', String(this.#all));
+    delete this.sections.dataset.total;
+    this.#draw();
+    this.dispatchEvent(new CustomEvent('browse', { bubbles: true }));
+  }
+
+  #key(event) {
+    if (event.key === 'Escape' && this.filter.value) {
+      event.preventDefault();
+      this.filter.value = '';
+      this.#draw();
+    } else if (event.key === 'Enter' && this.filter.value.trim()) {
+      event.preventDefault();
+      this.list.querySelector('a')?.click();
+    }
+  }
+
+  #arrow(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step) return;
+    const stops = [this.filter, ...this.querySelectorAll('.rows-of-rooms a')].filter((one) => one.offsetParent);
+    const at = stops.indexOf(document.activeElement);
+    if (at < 0 || !stops[at + step]) return;
+    event.preventDefault();
+    stops[at + step].focus();
+  }
+}
+
+function makeRow() {
+  const title = h('span', { class: 'title' });
+  const band = h('span', { class: 'band' });
+  const unread = h('span', { class: 'unread' });
+  const link = h('a', {}, h('span', { class: 'lines' }, title, hidden('. '), band), unread);
+  const row = h('li', {}, link);
+  row.parts = { link, title, band, unread };
+  return row;
+}
+
+function unreadMark(n) {
+  const shown = n >= 100 ? '99+' : words.numbers.format(n);
+  return [h('span', { 'aria-hidden': 'true' }, shown), hidden(`. ${words.count('rooms.unread', n)}`)];
+}
+
+customElements.define('room-list', RoomList);

@@ -1,0 +1,115 @@
+// @ts-check
+import { words } from '../parts/words.js';
+import { authorOf } from './message-row.js';
+import { button, h, markButton, put, tell, write } from './dom.js';
+import './message-composer.js';
+import './message-log.js';
+
+/** One room as it is seen: its header, its log, and where one writes. */
+export class RoomView extends HTMLElement {
+  #room = null;
+  #listed = () => undefined;
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    this.heading = h('h2', { tabindex: '-1' });
+    this.facts = h('p', { class: 'facts' });
+    this.pin = markButton('pin', words.t('room.pin'), () => this.#pinned(), { 'aria-pressed': 'false' });
+    this.notice = h('p', { class: 'room-notice', role: 'status', hidden: true });
+    this.refusal = h('div', { class: 'refusal', hidden: true });
+    this.log = document.createElement('message-log');
+    this.composer = document.createElement('message-composer');
+    this.append(
+      h('header', { class: 'room-head' },
+        markButton('back', words.t('app.back'), () => tell(this, 'back'), { class: 'back' }),
+        h('div', { class: 'titles' }, this.heading, this.facts),
+        markButton('search', words.t('room.search'), () => tell(this, 'search'), {}),
+        this.pin),
+      this.notice, this.refusal, this.log, this.composer);
+    this.log.addEventListener('act', ({ detail }) => this.#act(detail));
+    this.composer.addEventListener('last', () => this.#editLast());
+  }
+
+  get room() {
+    return this.#room;
+  }
+
+  /** `view` as of the log; `listed()` is the room's row in the list; `draft()` what was kept. */
+  open(view, { listed, unread, draft, limit }) {
+    this.#room = view.room;
+    this.#listed = listed;
+    this.draft = draft;
+    this.offered = false;
+    this.notice.hidden = true;
+    this.composer.limit = limit;
+    this.log.open(view, unread);
+    this.composer.open();
+    this.changed();
+  }
+
+  /** Something about the room changed: its state, its mode, who is here. */
+  changed() {
+    if (!this.#room) return;
+    const listed = this.#listed();
+    write(this.heading, words.title(listed?.title) || this.#room.id);
+    write(this.facts, this.#facts(listed));
+    put(this.pin, 'aria-pressed', String(!!(listed?.pinned ?? listed?.own)));
+    this.pin.hidden = this.#room.id === 'me';
+    this.#refused();
+    this.#speak();
+    this.log.changed();
+  }
+
+  /** What the doctor should know about the room itself, in sight until the next room. */
+  say(text) {
+    this.notice.hidden = !text;
+    write(this.notice, text);
+  }
+
+  #facts(listed) {
+    const { mode, state, present } = this.#room;
+    const line = { live: 'room.live', refused: '', replaying: 'connection.catching_up' }[state] ?? 'room.not_live';
+    const facts = [words.band(present ?? listed?.present), line && words.t(line)];
+    if (mode.frozen) facts.push(words.t('room.frozen'));
+    if (mode.slow) facts.push(words.count('room.slow', mode.slow));
+    return facts.filter(Boolean).join(' · ');
+  }
+
+  #refused() {
+    const refused = this.#room.state === 'refused';
+    this.refusal.hidden = !refused;
+    this.log.hidden = refused;
+    if (!refused || this.refusal.firstChild) return refused || this.refusal.replaceChildren();
+    const again = button(words.t('send.retry'), () => tell(this, 'again'), { class: 'quiet' });
+    this.refusal.replaceChildren(h('p', { role: 'alert' }, words.refusal(this.#room.refusal)), again);
+  }
+
+  #speak() {
+    const { face, id, mode, state } = this.#room;
+    this.composer.hidden = id === 'me' || state === 'refused';
+    if (face && !this.offered) {
+      this.offered = true;
+      this.composer.offer(this.draft());
+    }
+    const closed = mode.frozen ? words.t('room.frozen_why') : face ? '' : words.t('compose.joining');
+    this.composer.show({ title: this.heading.textContent, face, badge: words.badge(face?.badge), closed, slow: mode.slow });
+  }
+
+  #act({ act, entry }) {
+    if (act === 'reply') this.composer.replyTo(entry, authorOf(entry));
+    else if (act === 'edit') this.composer.edit(entry);
+    else tell(this, 'ask', { act, entry });
+  }
+
+  #editLast() {
+    const { timeline } = this.#room;
+    const mine = timeline.latest(200).findLast((entry) => entry.kind === 'say' && this.#room.isMine(entry));
+    if (mine) this.composer.edit(mine);
+  }
+
+  #pinned() {
+    tell(this, 'pin', { pinned: this.pin.getAttribute('aria-pressed') !== 'true' });
+  }
+}
+
+customElements.define('room-view', RoomView);

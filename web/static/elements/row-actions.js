@@ -1,0 +1,122 @@
+// @ts-check
+import { words } from '../parts/words.js';
+import { authorOf, reactionName, REACTIONS } from './message-row.js';
+import { button, h, markButton, openDialog, tell } from './dom.js';
+
+const LONG_PRESS_MS = 500;
+const KEYS = { r: 'reply', e: 'edit', m: 'menu', Enter: 'menu', ContextMenu: 'menu', Delete: 'redact' };
+
+/**
+ * What can be done with a row: a small bar on the row that is pointed at or focused, and the whole
+ * menu by its button, a long press, the menu key or m. One bar serves all rows.
+ */
+export class RowActions {
+  #log;
+  #bar;
+  #press = 0;
+
+  constructor(log) {
+    this.#log = log;
+    this.#bar = this.#makeBar();
+    const { rows } = log;
+    rows.addEventListener('pointerover', ({ target, pointerType }) => pointerType !== 'touch' && this.#show(target));
+    rows.addEventListener('focusin', ({ target }) => this.#show(target));
+    rows.addEventListener('contextmenu', (event) => this.#context(event));
+    rows.addEventListener('touchstart', ({ target }) => this.#pressed(target), { passive: true });
+    for (const name of ['touchend', 'touchmove', 'touchcancel']) {
+      rows.addEventListener(name, () => clearTimeout(this.#press), { passive: true });
+    }
+  }
+
+  leave() {
+    this.#bar.remove();
+  }
+
+  key(event, row) {
+    const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const entry = this.#entry(row);
+    if (!act || !entry || !this.#may(entry)[act]) return;
+    event.preventDefault();
+    if (act === 'menu') this.menu(entry);
+    else this.#tell(act, entry);
+  }
+
+  /** Everything one may do with an entry, named. */
+  menu(entry) {
+    const may = this.#may(entry);
+    const all = Object.keys(REACTIONS).map((emoji) => this.#reaction(entry, emoji));
+    const group = { class: 'react-row', role: 'group', 'aria-label': words.t('action.react') };
+    const names = ['reply', 'edit', 'redact', 'report', 'hide', 'link'].filter((name) => may[name]);
+    const acts = names.map((name) => this.#item(name, () => this.#choose(name, entry)));
+    this.dialog = openDialog(words.t('action.menu'), { class: 'menu' },
+      h('p', { class: 'menu-head' }, authorOf(entry), h('br'), words.exact(entry.at)),
+      h('div', group, ...all), ...acts, this.#item('close', () => this.dialog.close()));
+  }
+
+  #makeBar() {
+    const current = () => this.#entry(this.#bar.parentElement);
+    return h('div', { class: 'row-bar' },
+      markButton('reply', words.t('action.reply'), () => this.#tell('reply', current()), { data: { act: 'reply' } }),
+      markButton('react', words.t('action.react'), () => this.menu(current())),
+      markButton('more', words.t('action.menu'), () => this.menu(current()), { 'aria-haspopup': 'dialog' }));
+  }
+
+  #show(target) {
+    const row = target.closest('.row');
+    if (!row || row === this.#bar.parentElement || this.#bar.contains(document.activeElement)) return;
+    const entry = this.#entry(row);
+    if (entry?.kind === 'say') row.append(this.#bar);
+  }
+
+  #entry(row) {
+    return row && this.#log.view?.room.timeline.get(Number(row.dataset.seq));
+  }
+
+  #may(entry) {
+    const said = entry.kind === 'say';
+    const mine = this.#log.view.room.isMine(entry);
+    const other = said && !mine;
+    return {
+      menu: said, reply: said, react: said, link: said,
+      edit: said && mine, redact: said && mine, report: other, hide: other && this.#log.view.moderator,
+    };
+  }
+
+  #reaction(entry, emoji) {
+    const pressed = String(this.#log.view.reacted(entry.seq).includes(emoji));
+    const click = () => {
+      this.dialog.close();
+      tell(this.#log, 'react', { seq: entry.seq, emoji });
+    };
+    const name = h('span', {}, reactionName(emoji));
+    const attributes = { type: 'button', class: 'reaction', 'aria-pressed': pressed, on: { click } };
+    return h('button', attributes, h('span', { class: 'emoji' }, emoji), name);
+  }
+
+  #item(name, click) {
+    return button(words.t(`action.${name}`), click, { class: `menu-act ${name}` });
+  }
+
+  #choose(name, entry) {
+    this.dialog.close();
+    this.#tell(name, entry);
+  }
+
+  #tell(act, entry) {
+    tell(this.#log, 'act', { act, entry });
+  }
+
+  #context(event) {
+    const entry = this.#entry(event.target.closest('.row'));
+    // With a mouse the browser's own menu stays, for copying and looking words up.
+    if (!entry || !this.#may(entry).menu || (event.button === 2 && event.pointerType === 'mouse')) return;
+    event.preventDefault();
+    this.menu(entry);
+  }
+
+  #pressed(target) {
+    clearTimeout(this.#press);
+    const entry = this.#entry(target.closest('.row'));
+    if (entry && this.#may(entry).menu) this.#press = setTimeout(() => this.menu(entry), LONG_PRESS_MS);
+  }
+}

@@ -1,0 +1,465 @@
+// @ts-check
+import { Lounge } from './parts/lounge.js';
+import { addressOf, placeOf } from './parts/router.js';
+import { Shelf } from './parts/shelf.js';
+import { Socket } from './parts/socket.js';
+import { words } from './parts/words.js';
+import { Announcer } from './elements/announcer.js';
+import { aboutFace, askAbout, help } from './elements/dialogs.js';
+import { byTouch, h, markButton } from './elements/dom.js';
+import { authorOf } from './elements/message-row.js';
+import { openPalette } from './elements/palette.js';
+import './elements/account-sheet.js';
+import './elements/connection-status.js';
+import './elements/moderation-board.js';
+import './elements/room-list.js';
+import './elements/room-view.js';
+import './elements/search-sheet.js';
+
+const READ_MS = 500;
+const NEW_WITHIN = 30;
+const STALE_MS = 30_000;
+const SHEETS = { search: 'search-sheet', account: 'account-sheet' };
+
+/** The lounge of a signed-in, verified doctor. @returns {() => void} leaves it */
+export function enter(given) {
+  const inside = new Inside(given);
+  inside.start();
+  return () => inside.leave();
+}
+
+/** Joins the parts, which know no page, with the elements, which know no socket. */
+class Inside {
+  #ends = new AbortController();
+  #unfollow = () => {};
+  #unlisten = () => {};
+  #place = { name: 'home' };
+  #reading = 0;
+  #read = new Map();
+  #refreshed = Date.now();
+
+  constructor({ frame, session, doors, banner, look, away }) {
+    Object.assign(this, { frame, session, doors, look, away });
+    this.moderator = session.roles.includes('moderator');
+    this.kept = new Shelf(localStorage, 'lounge.of.');
+    this.socket = new Socket({ url: socketUrl(), session: () => this.#asked() });
+    const unsent = new Shelf(sessionStorage, 'lounge.of.');
+    const mine = new Shelf(localStorage, 'lounge.of.mine.');
+    this.lounge = new Lounge({ socket: this.socket, api: doors, unsent, mine });
+    this.#build(banner());
+  }
+
+  start() {
+    this.#listen();
+    this.list.open(this.lounge.rooms);
+    this.search.open({ search: (ask) => this.#find(ask), titleOf: (id) => this.#titleOf(id) });
+    this.lounge.start().catch((refusal) => this.#troubled(refusal));
+    this.#show(placeOf(location), true);
+  }
+
+  leave() {
+    this.#ends.abort();
+    this.#unlisten();
+    this.socket.stop();
+  }
+
+  #build(banner) {
+    const make = (name, attributes) => h(name, attributes);
+    const mark = (name, key, act) => markButton(name, words.t(key), act);
+    this.status = make('connection-status');
+    this.announcer = new Announcer();
+    this.list = make('room-list');
+    this.room = make('room-view', { hidden: true });
+    this.board = make('moderation-board', { hidden: true });
+    this.welcome = h('div', { class: 'welcome' }, h('h2', {}, words.t('home.title')), h('p', {}, words.t('home.lede')), h('p', {}, words.t('face.not')));
+    this.search = make('search-sheet', { hidden: true });
+    this.account = make('account-sheet', { hidden: true });
+    const marks = h('div', { class: 'marks' },
+      mark('search', 'search.title', () => this.go({ name: 'search' })),
+      this.moderator ? mark('shield', 'moderation.title', () => this.go({ name: 'moderation' })) : '',
+      mark('help', 'help.title', help),
+      mark('account', 'account.title', () => this.go({ name: 'account' })));
+    this.frame.append(
+      h('a', { class: 'skip', href: '#write' }, words.t('app.skip')),
+      h('header', { class: 'top' }, h('h1', { class: 'unseen' }, words.t('app.name')), banner, this.status, this.announcer),
+      h('main', { class: 'regions' },
+        h('section', { class: 'left', 'aria-label': words.t('app.rooms') }, h('div', { class: 'brand' }, h('a', { href: '/' }, words.t('app.name')), marks), this.list),
+        h('section', { class: 'middle', 'aria-label': words.t('app.room') }, this.room, this.board, this.welcome),
+        h('section', { class: 'right', 'aria-label': words.t('app.sheet') }, this.search, this.account)));
+  }
+
+  #listen() {
+    const { signal } = this.#ends;
+    const on = (target, name, act) => target.addEventListener(name, act, { signal });
+    on(window, 'popstate', () => this.#show(placeOf(location)));
+    on(window, 'online', () => this.#look());
+    on(window, 'offline', () => this.#linked());
+    on(document, 'visibilitychange', () => this.#turned());
+    on(document, 'keydown', (event) => this.#key(event));
+    on(this.frame, 'click', (event) => this.#followed(event));
+    on(this.frame, 'back', () => this.#back());
+    on(this.frame, 'ask', ({ detail }) => this.#ask(detail));
+    on(this.frame, 'browse', () => this.#freshen());
+    on(this.frame, 'help', help);
+    on(this.frame, 'look', ({ detail }) => Object.assign(this.look, detail));
+    on(this.list, 'focusin', () => this.#freshen());
+    on(this.room, 'search', () => this.#searchHere());
+    on(this.room, 'again', () => this.current?.join());
+    on(this.room, 'pin', ({ detail }) => this.#try(() => this.lounge.pin(this.current.id, detail.pinned)));
+    on(this.room, 'react', ({ detail }) => this.#react(detail));
+    on(this.room, 'say', ({ detail }) => this.#say(detail));
+    on(this.room, 'change', ({ detail }) => this.#edit(detail));
+    on(this.room, 'draft', ({ detail }) => this.#draft(detail.text));
+    on(this.room, 'face', () => this.current?.face && aboutFace(this.current.face));
+    on(this.room, 'unsent', ({ detail }) => this.#unsent(detail));
+    on(this.room, 'drawn', () => this.#maybeRead());
+    const ends = [
+      this.socket.states.on(() => this.#linked()),
+      this.lounge.outbox.changed.on((room) => this.#posted(room)),
+      this.lounge.heard.on((news) => this.#heard(news)),
+      this.lounge.rooms.changed.on(() => this.current && this.room.changed()),
+    ];
+    this.#unlisten = () => ends.forEach((end) => end());
+  }
+
+  // — places —
+
+  go(place, { replace = false } = {}) {
+    const address = addressOf(place);
+    const state = { from: replace ? history.state?.from : this.#place.name };
+    if (replace || address === location.pathname + location.hash) history.replaceState(state, '', address);
+    else history.pushState(state, '', address);
+    this.#show(place);
+  }
+
+  #show(place, first = false) {
+    const { name } = place;
+    if (name === 'lost' || (name === 'moderation' && !this.moderator)) return this.go({ name: 'home' }, { replace: true });
+    const before = this.#place;
+    this.#place = place;
+    document.body.dataset.place = name;
+    for (const [sheet, tag] of Object.entries(SHEETS)) this.frame.querySelector(tag).hidden = sheet !== name;
+    this.board.hidden = name !== 'moderation';
+    if (name === 'room') this.#enter(place, { first, before });
+    else if (name === 'home' || name === 'moderation') this.#close();
+    this.room.hidden = !this.current || name === 'moderation';
+    this.welcome.hidden = !!this.current || name === 'moderation';
+    this.#furnish(name);
+    this.#entitle();
+  }
+
+  #furnish(name) {
+    if (name === 'search') {
+      this.search.within(this.current?.id === 'me' ? null : this.current?.id ?? null, this.narrow);
+      this.search.ask(this.wanted);
+      this.wanted = this.narrow = undefined;
+    } else if (name === 'account') {
+      this.account.open({ doors: this.doors, look: this.look });
+      this.account.heading.focus();
+    } else if (name === 'moderation') {
+      this.board.open({ doors: this.doors, titleOf: (id) => this.#titleOf(id) });
+      this.board.heading.focus();
+    }
+  }
+
+  #back() {
+    const { name } = this.#place;
+    const toHome = name === 'room' || name === 'moderation' || !this.current;
+    if (history.state?.from && (!toHome || history.state.from === 'home')) return history.back();
+    this.go(toHome ? { name: 'home' } : { name: 'room', room: this.current.id });
+  }
+
+  /** Links inside the lounge are places, not pages. */
+  #followed(event) {
+    const link = event.target.closest('a[href]');
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (link.classList.contains('skip')) return this.room.composer.focus();
+    this.go(placeOf(new URL(link.href)));
+  }
+
+  #entitle() {
+    const titles = { room: () => this.#titleOf(this.current.id), home: () => '', lost: () => '' };
+    const title = (titles[this.#place.name] ?? (() => words.t(`${this.#place.name}.title`)))();
+    document.title = [title, words.t('app.name')].filter(Boolean).join(' · ');
+  }
+
+  #titleOf(id) {
+    return words.title(this.lounge.rooms.get(id)?.title) || id;
+  }
+
+  // — the room in sight —
+
+  #enter({ room: id, seq }, { first, before }) {
+    if (this.current?.id !== id) this.#open(id);
+    this.list.current(id);
+    if (seq) this.#land(seq);
+    else if (before.name !== 'room' || before.room !== id || first) this.#attend();
+  }
+
+  #open(id) {
+    this.#close();
+    const room = this.lounge.visit(id);
+    this.current = room;
+    this.landing = false;
+    const { lounge } = this;
+    const view = {
+      room,
+      address: addressOf({ name: 'room', room: id }),
+      moderator: this.moderator,
+      items: () => lounge.outbox.unseen(id, new Set(room.you.map((face) => face.id)), room.timeline),
+      reacted: (seq) => lounge.reacted(id, seq),
+      titleOf: (one) => this.#titleOf(one),
+    };
+    const draft = () => this.kept.get(`draft.${room.face?.id}`, '');
+    const limit = this.socket.welcome?.limits?.text ?? 8000;
+    this.fresh = true;
+    this.room.open(view, { listed: () => lounge.rooms.get(id), unread: 0, draft, limit });
+    const ends = [room.changed.on((change) => this.#changed(room, change)), lounge.follow(id)];
+    this.#unfollow = () => ends.forEach((end) => end());
+  }
+
+  #close() {
+    this.#unfollow();
+    this.#unfollow = () => {};
+    clearTimeout(this.#reading);
+    this.current = null;
+    this.list.current(null);
+  }
+
+  #changed(room, { what, reason }) {
+    if (what === 'reset') this.room.say(words.coded('reset', reason));
+    if (what === 'reset') this.fresh = true;
+    if (what === 'state') this.#stated(room);
+    if (what === 'entries') this.room.log.changed();
+    else this.room.changed();
+  }
+
+  #stated(room) {
+    this.#linked();
+    if (room.state !== 'live' || !this.fresh) return;
+    this.fresh = false;
+    const { log } = this.room;
+    log.unread = this.lounge.rooms.get(room.id)?.unread ?? 0;
+    if (!this.landing) log.restart(log.unread <= NEW_WITHIN);
+    this.#entitle();
+  }
+
+  async #land(seq) {
+    const room = this.current;
+    this.landing = true;
+    try {
+      await room.ready();
+      const found = room === this.current && (await this.room.log.land(seq));
+      if (room === this.current && !found) this.room.say(words.t('room.not_kept'));
+    } catch {
+      // The room itself says why it may not be entered.
+    }
+  }
+
+  /** Where the hand goes: to the composer, or, where that would raise a keyboard, to the title. */
+  #attend() {
+    requestAnimationFrame(() => {
+      if (byTouch() || this.room.composer.hidden) this.room.heading.focus();
+      else this.room.composer.focus();
+    });
+  }
+
+  #maybeRead() {
+    const room = this.current;
+    const due = () => room && room === this.current && room.state === 'live' && room.head > (this.#read.get(room.id) ?? 0)
+      && this.room.log.atEnd && !document.hidden && this.room.checkVisibility();
+    if (!due()) return;
+    clearTimeout(this.#reading);
+    this.#reading = setTimeout(() => {
+      if (!due()) return;
+      this.#read.set(room.id, room.head);
+      this.lounge.read(room.id, room.head);
+    }, READ_MS);
+  }
+
+  #heard({ room, event }) {
+    const others = room === this.current && !room.isMine(event);
+    if (!others || !this.room.checkVisibility()) return;
+    if (event.kind === 'say') this.announcer.say(`${authorOf(event)}: ${event.text}`, (n) => words.count('room.burst', n));
+    if (event.kind === 'notice') this.announcer.say(words.t('row.notice'));
+  }
+
+  // — what the doctor does —
+
+  #say({ text, replyTo }) {
+    const { id, face, head } = this.current;
+    this.room.log.toEnd();
+    this.lounge.outbox.post({ room: id, you: face.id, text, replyTo, since: head });
+  }
+
+  async #edit({ seq, text }) {
+    const { composer } = this.room;
+    const room = this.current;
+    try {
+      await this.lounge.edit(room.id, seq, text);
+      if (room === this.current) composer.done();
+    } catch (refusal) {
+      if (refusal.code === 'held_privacy') composer.judge(refusal.spans ?? [], refusal.spans ?? [], text, refusal.words);
+      else this.#troubled(refusal);
+    }
+  }
+
+  #draft(text) {
+    const id = this.current?.face?.id;
+    if (!id) return;
+    if (text.trim()) this.kept.set(`draft.${id}`, text);
+    else this.kept.remove(`draft.${id}`);
+  }
+
+  #react({ seq, emoji }) {
+    this.#try(async () => {
+      await this.lounge.react(this.current.id, seq, emoji);
+      this.room.log.changed();
+    });
+  }
+
+  #ask({ act, entry, room = this.current?.id, done = () => {} }) {
+    if (act === 'link') return this.#copy(entry);
+    const { lounge } = this;
+    const acts = {
+      redact: () => lounge.redact(room, entry.seq),
+      hide: ({ kind }) => lounge.redact(room, entry.seq, kind),
+      report: ({ kind, note }) => lounge.report(room, entry.seq, kind, note),
+    };
+    const after = async (form) => {
+      await acts[act](form);
+      this.announcer.say(words.t(`${act}.done`));
+      if (act === 'report') this.room.say(words.t('report.done'));
+      done();
+    };
+    askAbout({ what: act, entry, act: after });
+  }
+
+  async #copy({ seq }) {
+    const address = addressOf({ name: 'room', room: this.current.id, seq });
+    await this.#try(() => navigator.clipboard.writeText(location.origin + address));
+    this.announcer.say(words.t('action.copied'));
+  }
+
+  #unsent({ cid, what }) {
+    const { outbox } = this.lounge;
+    const item = outbox.of(this.current.id).find((one) => one.cid === cid);
+    if (what === 'retry') outbox.retry(cid);
+    else if (what === 'change') this.#takeBack(item);
+    else outbox.discard(cid);
+  }
+
+  #posted(room) {
+    if (room !== this.current?.id) return;
+    const { outbox } = this.lounge;
+    const held = outbox.of(room).find(({ state, you }) => state === 'held' && you === this.current.face?.id);
+    if (held && !this.room.composer.value.trim()) this.#takeBack(held);
+    this.room.log.changed();
+  }
+
+  /** What the guard held goes back to where it was written, marks and all. */
+  #takeBack({ cid, text, replyTo, error }) {
+    const { composer } = this.room;
+    const quoted = replyTo && this.current.timeline.get(replyTo);
+    if (quoted) composer.replyTo(quoted, authorOf(quoted));
+    composer.hold({ text, spans: error.spans ?? [], why: error.words });
+    this.lounge.outbox.discard(cid);
+  }
+
+  // — the line —
+
+  async #asked() {
+    try {
+      await this.doors.get('/api/session');
+      return 'in';
+    } catch (refusal) {
+      return refusal.code === 'lost' ? 'unknown' : refusal.code === 'signed_out' ? 'out' : 'unknown';
+    }
+  }
+
+  #linked() {
+    const { state } = this.socket;
+    if (state.name === 'away') return this.away(state.code);
+    const catching = this.current && ['away', 'joining', 'replaying'].includes(this.current.state);
+    this.status.show(state, { offline: !navigator.onLine, catching });
+  }
+
+  #look() {
+    this.socket.check();
+    this.#linked();
+  }
+
+  #turned() {
+    if (document.hidden) return this.room.log.lookedAway();
+    this.#look();
+    this.#maybeRead();
+  }
+
+  /** Who is in rooms that are not one's own is told only when asked for. */
+  #freshen() {
+    if (Date.now() - this.#refreshed < STALE_MS) return;
+    this.#refreshed = Date.now();
+    this.lounge.refresh().catch(() => {});
+  }
+
+  // — finding —
+
+  #find({ q, room, cursor }) {
+    const ask = { q, ...(room && { room }), ...(cursor && { cursor }) };
+    if (this.socket.state.name === 'open') return this.socket.request('search', ask);
+    return this.doors.post('/api/search', ask);
+  }
+
+  #searchHere() {
+    this.narrow = true;
+    this.go({ name: 'search' });
+  }
+
+  #palette() {
+    const { rooms } = this.lounge;
+    openPalette({
+      matching: (typed) => rooms.matching(typed),
+      own: () => rooms.own(),
+      go: (room) => this.go({ name: 'room', room }),
+      search: (typed) => {
+        this.wanted = typed;
+        this.go({ name: 'search' });
+      },
+    });
+  }
+
+  #key(event) {
+    const typing = event.target.closest('input, textarea, select');
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+      event.preventDefault();
+      this.#palette();
+    } else if (plain && event.key === '?' && !typing && !document.querySelector('dialog')) {
+      help();
+    } else if (plain && event.key === '/' && !typing && !document.querySelector('dialog')) {
+      event.preventDefault();
+      this.go({ name: 'search' });
+    } else if (plain && event.key === 'Escape' && event.target.closest('.right') && !event.defaultPrevented) {
+      this.#back();
+    }
+  }
+
+  async #try(act) {
+    try {
+      await act();
+    } catch (refusal) {
+      this.#troubled(refusal);
+    }
+  }
+
+  #troubled(refusal) {
+    if (refusal.code === 'signed_out') this.away(4501);
+    else if (this.current) this.room.say(words.refusal(refusal));
+    else this.announcer.say(words.refusal(refusal));
+  }
+}
+
+function socketUrl() {
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+}

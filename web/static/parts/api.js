@@ -1,0 +1,47 @@
+// @ts-check
+import { Refusal, refusalOf } from './wire.js';
+
+/** The HTTP doors. Every method gives the answer's JSON, or throws a Refusal (`lost`: no answer). */
+export class Api {
+  #fetch;
+
+  constructor(send = (...request) => fetch(...request)) {
+    this.#fetch = send;
+  }
+
+  get(path) {
+    return this.#call('GET', path);
+  }
+
+  post(path, body = {}) {
+    return this.#call('POST', path, body);
+  }
+
+  put(path, body) {
+    return this.#call('PUT', path, body);
+  }
+
+  patch(path, body) {
+    return this.#call('PATCH', path, body);
+  }
+
+  delete(path) {
+    return this.#call('DELETE', path);
+  }
+
+  async #call(method, path, body) {
+    const headers = body ? { 'Content-Type': 'application/json' } : {};
+    const answer = await this.#send(path, { method, headers, body: body && JSON.stringify(body) });
+    const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+    if (answer.ok) return told;
+    throw refusalOf({ code: answer.status === 401 ? 'signed_out' : 'internal', ...told.error });
+  }
+
+  async #send(path, request) {
+    try {
+      return await this.#fetch(path, { cache: 'no-store', ...request });
+    } catch {
+      throw new Refusal('lost');
+    }
+  }
+}

@@ -1,0 +1,187 @@
+// @ts-check
+import { Outbox } from './outbox.js';
+import { Room } from './room.js';
+import { Rooms } from './rooms.js';
+import { Signal } from './signal.js';
+import { Refusal, newCid } from './wire.js';
+
+const KEPT_ROOMS = 6;
+const WAITS = new Set(['rate_limited', 'slow_mode', 'busy']);
+const WAIT_SECONDS = 2;
+
+/** What the doctor's browser knows and does, without a page: the line, the rooms, the unsent. */
+export class Lounge {
+  rooms = new Rooms();
+  /** Live events of rooms followed here: {room, event}. */
+  heard = new Signal();
+  #visits = new Map();
+  #held = new Map();
+  #mine;
+
+  /** `mine` remembers, on this device, which reactions are one's own: the wire does not say. */
+  constructor({ socket, api, unsent, mine }) {
+    this.socket = socket;
+    this.api = api;
+    this.#mine = mine;
+    this.outbox = new Outbox({ shelf: unsent, deliver: (item, hooks) => this.#say(item, hooks) });
+    socket.states.on((state) => this.#linked(state));
+    socket.frames.on((frame) => this.#receive(frame));
+  }
+
+  async start() {
+    this.socket.start();
+    this.outbox.restore();
+    await this.refresh();
+  }
+
+  async refresh() {
+    const { rooms } = await this.api.get('/api/rooms');
+    this.rooms.fill(rooms);
+  }
+
+  /** The room, whether or not it is followed. */
+  visit(id) {
+    const room = this.#visits.get(id) ?? this.#meet(id);
+    this.#visits.delete(id);
+    this.#visits.set(id, room);
+    this.#forget();
+    return room;
+  }
+
+  /** Follows a room until the returned function is called. */
+  follow(id) {
+    const room = this.visit(id);
+    this.#held.set(id, (this.#held.get(id) ?? 0) + 1);
+    if (this.#held.get(id) === 1 && this.socket.state.name === 'open') room.join();
+    let ended = false;
+    return () => {
+      if (!ended) this.#unfollow(id);
+      ended = true;
+    };
+  }
+
+  /** Marks the room as read up to `seq`. What is lost here is said again by the next one. */
+  read(id, seq) {
+    this.rooms.set(id, { unread: 0 });
+    this.socket.request('read', { room: id, seq }).catch(() => {});
+  }
+
+  edit(room, seq, text) {
+    return this.#act('edit', { room, seq, text });
+  }
+
+  redact(room, seq, reason) {
+    return this.#act('redact', { room, seq, ...(reason && { reason }) });
+  }
+
+  report(room, seq, kind, note) {
+    return this.#act('report', { room, seq, kind, ...(note && { note }) });
+  }
+
+  reacted(room, seq) {
+    return this.#mine.get(this.#key(room), {})[seq] ?? [];
+  }
+
+  /** Sets or takes back one's own reaction, whichever is not the case. */
+  async react(room, seq, emoji) {
+    const on = !this.reacted(room, seq).includes(emoji);
+    await this.#act('react', { room, seq, emoji, on });
+    const all = this.#mine.get(this.#key(room), {});
+    const others = (all[seq] ?? []).filter((one) => one !== emoji);
+    this.#mine.set(this.#key(room), { ...all, [seq]: on ? [...others, emoji] : others });
+  }
+
+  async pin(room, pinned) {
+    await this.api.put(`/api/rooms/${room}/pin`, { pinned });
+    this.rooms.set(room, { pinned, own: pinned });
+    await this.refresh();
+  }
+
+  // Kept under the face, not the room: another doctor on the same device has another face.
+  #key(room) {
+    return this.visit(room).face?.id ?? room;
+  }
+
+  #meet(id) {
+    const room = new Room(id, (op, fields) => this.socket.request(op, fields));
+    room.changed.on((change) => this.#changed(room, change));
+    return room;
+  }
+
+  #forget() {
+    for (const id of this.#visits.keys()) {
+      if (this.#visits.size <= KEPT_ROOMS) return;
+      if (!this.#held.has(id)) this.#visits.delete(id);
+    }
+  }
+
+  #unfollow(id) {
+    const left = this.#held.get(id) - 1;
+    if (left) return this.#held.set(id, left);
+    this.#held.delete(id);
+    if (this.socket.state.name === 'open') this.socket.request('leave', { room: id }).catch(() => {});
+    this.#visits.get(id)?.part();
+  }
+
+  #linked({ name }) {
+    if (name === 'open') {
+      this.rooms.update((this.socket.welcome.rooms ?? []).map((room) => ({ ...room, own: true })));
+      for (const id of this.#held.keys()) this.visit(id).join();
+    } else if (name !== 'connecting') {
+      for (const id of this.#held.keys()) this.visit(id).part();
+    }
+  }
+
+  #receive(frame) {
+    if (frame.op === 'rooms' && !this.rooms.update(frame.rooms)) this.refresh().catch(() => {});
+    if (frame.op === 'presence') this.rooms.set(frame.room, { present: frame.present });
+    if (this.#held.has(frame.room)) this.#visits.get(frame.room)?.receive(frame);
+  }
+
+  #changed(room, { what, events = [], live }) {
+    if (what === 'state' && room.joined) this.rooms.set(room.id, { own: true, present: room.present });
+    if (what !== 'entries') return;
+    if (live) this.rooms.set(room.id, { head: room.head });
+    this.outbox.settle(room.id, (seq) => room.timeline.get(seq));
+    if (live) for (const event of events) this.heard.emit({ room, event });
+  }
+
+  async #say(item, { waiting }) {
+    const { cid, room, text, replyTo } = item;
+    const mine = () => this.visit(room).you.some((face) => face.id === item.you);
+    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }) };
+    const ok = await this.#insist('say', fields, { waiting, mine });
+    this.outbox.changed.emit(room);
+    queueMicrotask(() => this.outbox.settle(room, (seq) => this.visit(room).timeline.get(seq)));
+    return ok;
+  }
+
+  #act(op, fields) {
+    return this.#insist(op, { ...fields, cid: newCid() }, { waiting: () => true, mine: () => true });
+  }
+
+  /** Sends until there is an answer. The cid makes the repetition harmless. */
+  async #insist(op, fields, { waiting, mine }) {
+    const leave = this.follow(fields.room);
+    try {
+      for (;;) {
+        await this.visit(fields.room).ready();
+        if (!mine()) throw new Refusal('other_face');
+        const answer = await this.socket.request(op, fields).catch((refusal) => refusal);
+        if (!(answer instanceof Refusal)) return answer;
+        if (!(await this.#mayRepeat(answer, waiting))) throw answer;
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  async #mayRepeat(refusal, waiting) {
+    if (refusal.code === 'lost') return true;
+    if (!WAITS.has(refusal.code)) return false;
+    const delay = (refusal.retryAfter ?? WAIT_SECONDS) * 1000;
+    if (!waiting(refusal, Date.now() + delay)) return false;
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    return waiting(null, 0);
+  }
+}

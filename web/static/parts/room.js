@@ -1,0 +1,157 @@
+// @ts-check
+import { Signal } from './signal.js';
+import { Timeline } from './timeline.js';
+
+const PAGE = 80;
+const AROUND = 80;
+
+/**
+ * One room as this browser follows it: joins, resumes where it stood, counts every seq, and joins
+ * again when one is missing. `state` is away · joining · replaying · live · refused.
+ * `changed` tells {what}: state · entries · reset · present.
+ */
+export class Room {
+  changed = new Signal();
+  timeline = new Timeline();
+  state = 'away';
+  refusal = null;
+  you = [];
+  mode = {};
+  present = null;
+  oldest = 1;
+  #request;
+  #cursor = null;
+  #next = 0;
+  #attempt = 0;
+  #waiting = [];
+
+  constructor(id, request) {
+    this.id = id;
+    this.#request = request;
+  }
+
+  get head() {
+    return this.timeline.head;
+  }
+
+  /** The face one speaks with here: {id, name, badge, as}; undefined before the first join. */
+  get face() {
+    return this.you[0];
+  }
+
+  get joined() {
+    return this.state === 'replaying' || this.state === 'live';
+  }
+
+  isMine(entry) {
+    return !!entry.by?.id && this.you.some((face) => face.id === entry.by.id);
+  }
+
+  /** Follows the room from where it stood. A refusal is kept, not thrown. */
+  async join() {
+    const attempt = ++this.#attempt;
+    const since = this.#cursor ? { since: this.#cursor.seq, last: this.#cursor.id } : {};
+    this.#enter('joining');
+    try {
+      const ok = await this.#request('join', { room: this.id, ...since });
+      if (attempt === this.#attempt) this.#joined(ok);
+    } catch (refusal) {
+      if (attempt === this.#attempt) this.#refused(refusal);
+    }
+  }
+
+  /** The line broke, or nobody looks at the room any more. */
+  part() {
+    this.#attempt += 1;
+    this.#enter('away');
+  }
+
+  /** @returns {Promise<void>} when commands may be sent; throws why the room may not be entered */
+  ready() {
+    if (this.joined) return Promise.resolve();
+    if (this.state === 'refused') return Promise.reject(this.refusal);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  receive(frame) {
+    if (frame.op === 'presence') this.#meet(frame.present);
+    else if (!this.joined) return;
+    else if (frame.op === 'event') this.#follow(frame);
+    else if (frame.op === 'reset') this.#reset(frame);
+    else if (frame.op === 'live') this.#enter('live');
+  }
+
+  /** Loads what came before `seq`. @returns {Promise<boolean>} whether there was anything */
+  older(seq) {
+    return this.#load({ before: seq, limit: PAGE });
+  }
+
+  newer(seq) {
+    return this.#load({ after: seq, limit: PAGE });
+  }
+
+  around(seq, limit = AROUND) {
+    return this.#load({ around: seq, limit });
+  }
+
+  async #load(where) {
+    const page = await this.#request('history', { room: this.id, ...where });
+    this.oldest = page.oldest;
+    this.timeline.add(page.events);
+    if (page.events.length) this.changed.emit({ what: 'entries', events: [] });
+    return page.events.length > 0;
+  }
+
+  #joined({ from, oldest, you, mode, present, rule }) {
+    this.#next = from;
+    this.timeline.head = from - 1;
+    this.oldest = oldest;
+    this.you = you.map((face) => (typeof face === 'string' ? { id: face } : face));
+    this.mode = mode ?? {};
+    this.present = present ?? null;
+    this.rule = rule;
+    this.#enter('replaying');
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  #refused(refusal) {
+    if (refusal.code === 'lost') return this.#enter('away');
+    this.refusal = refusal;
+    this.#enter('refused');
+    for (const { reject } of this.#waiting.splice(0)) reject(refusal);
+  }
+
+  #follow(event) {
+    if (event.seq < this.#next) return;
+    if (event.seq > this.#next) return this.#mend(event);
+    this.#next += 1;
+    this.#cursor = { seq: event.seq, id: event.id };
+    this.timeline.head = event.seq;
+    this.timeline.add([event]);
+    this.changed.emit({ what: 'entries', events: [event], live: this.state === 'live' });
+  }
+
+  #mend(event) {
+    console.warn(`lounge: expected ${this.#next} in ${this.id}, got ${event.seq}; joining again`);
+    this.join();
+  }
+
+  // The server no longer has what we stood at, or is a restored one: what we hold proves nothing.
+  #reset({ reason }) {
+    this.timeline = new Timeline();
+    this.timeline.head = this.#next - 1;
+    this.#cursor = null;
+    this.changed.emit({ what: 'reset', reason });
+  }
+
+  #meet(present) {
+    this.present = present;
+    this.changed.emit({ what: 'present' });
+  }
+
+  #enter(state) {
+    this.state = state;
+    this.changed.emit({ what: 'state' });
+  }
+}
+

@@ -1,0 +1,80 @@
+// @ts-check
+import { Signal } from './signal.js';
+import { fold } from './points.js';
+
+const KINDS = ['me', 'house', 'world', 'specialty', 'country', 'consult', 'bench'];
+
+/** Every room the doctor may enter: {id, title, kind, head, unread, present, own, pinned?}. */
+export class Rooms {
+  changed = new Signal();
+  #rooms = new Map();
+  #order = new Map();
+  #active = new Map();
+  #clock = 0;
+
+  get(id) {
+    return this.#rooms.get(id);
+  }
+
+  /** The whole list, as GET /api/rooms gives it. */
+  fill(rooms) {
+    this.#rooms = new Map(rooms.map((room) => [room.id, { ...this.#rooms.get(room.id), ...room }]));
+    this.#order = new Map(rooms.map((room, index) => [room.id, index]));
+    this.changed.emit();
+  }
+
+  /** News of some rooms. @returns {boolean} false when one of them is not in the list */
+  update(news) {
+    let known = true;
+    for (const one of news) {
+      const room = this.#rooms.get(one.id);
+      known &&= !!room;
+      if (room && one.head > room.head) this.#active.set(one.id, ++this.#clock);
+      this.#rooms.set(one.id, { kind: one.id.split('/')[0], ...room, ...one });
+    }
+    this.changed.emit();
+    return known;
+  }
+
+  set(id, news) {
+    if (this.#rooms.has(id)) this.update([{ id, ...news }]);
+  }
+
+  /** Own rooms: pinned first, then by the last thing heard from them. */
+  own() {
+    const rank = (room) => [room.pinned ? 0 : 1, -(this.#active.get(room.id) ?? 0)];
+    return this.#all((room) => room.own && room.title, rank);
+  }
+
+  /** Rooms whose title in either language holds every typed word. */
+  matching(typed) {
+    const words = fold(typed).split(/\s+/).filter(Boolean);
+    const fits = ({ title, id }) => {
+      const where = fold(`${title.en} ${title.fr} ${id}`);
+      return words.every((word) => where.includes(word));
+    };
+    const begins = ({ title }) => [title.en, title.fr].some((one) => fold(one).startsWith(words[0]));
+    return this.#all((room) => room.title && fits(room), (room) => [begins(room) ? 0 : 1, 0]);
+  }
+
+  /** [{kind, rooms}] of all rooms, for leafing through. */
+  byKind() {
+    const kinds = KINDS.map((kind) => ({
+      kind,
+      rooms: this.#all((room) => room.kind === kind && room.title, () => [0, 0]),
+    }));
+    return kinds.filter(({ rooms }) => rooms.length);
+  }
+
+  #all(chosen, rank) {
+    const ranked = [...this.#rooms.values()].filter(chosen).map((room) => {
+      return { room, rank: [...rank(room), this.#order.get(room.id) ?? Infinity] };
+    });
+    return ranked.sort((a, b) => compare(a.rank, b.rank)).map(({ room }) => room);
+  }
+}
+
+function compare(left, right) {
+  const at = left.findIndex((value, index) => value !== right[index]);
+  return at < 0 ? 0 : left[at] - right[at];
+}
