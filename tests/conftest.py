@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis  # noqa: F401 - early: CPython 3.11 cannot parse it once greenlets have run
 import pytest
 
 from tests import chromium, postgres

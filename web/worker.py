@@ -28,7 +28,7 @@ def main() -> None:
     module, function = sys.argv[2].split(":")
     settings = from_environment()
     app = getattr(importlib.import_module(module), function)(settings)
-    server = Server(_config(app, settings), lifeline)
+    server = Server(config_for(app, settings), lifeline)
     threading.Thread(target=server.end_with_supervisor, daemon=True).start()
     server.run(sockets=[listener])
 
@@ -69,7 +69,8 @@ class Server(uvicorn.Server):
                 print("Draining took too long; closing what is left.", file=sys.stderr)
 
 
-def _config(app: Any, settings: Settings) -> uvicorn.Config:
+def config_for(app: Any, settings: Settings) -> uvicorn.Config:
+    """How the lounge is served, by a worker or in a test."""
     return uvicorn.Config(
         app,
         lifespan="on",

@@ -3,9 +3,7 @@ import { Api } from './parts/api.js';
 import { Shelf } from './parts/shelf.js';
 import { words } from './parts/words.js';
 import { button, h } from './elements/dom.js';
-import { enter } from './inside.js';
-import './elements/sign-in.js';
-import './elements/waiting-page.js';
+import { later } from './elements/later.js';
 
 const RETRY_MS = 3000;
 const PROTOCOL = 4510;
@@ -23,8 +21,8 @@ async function open(reason) {
   const session = await patient(() => doors.get('/api/session').catch(nobody));
   await speak(session?.language ?? chosen ?? root.lang);
   if (!session) await door(reason);
-  else if (!session.verified) wait(session);
-  else inside(session);
+  else if (!session.verified) await wait(session);
+  else await inside(session);
 }
 
 /** A 401 is an answer: nobody is signed in. */
@@ -54,7 +52,7 @@ async function speak(lang) {
 async function door(reason) {
   const cast = demo ? await doors.get('/api/demo').then(({ cast }) => cast).catch(() => null) : null;
   document.title = words.t('app.name');
-  const page = show('sign-in');
+  const page = await show('sign-in');
   page.addEventListener('language', async ({ detail }) => {
     chosen = detail.lang;
     await speak(chosen);
@@ -77,16 +75,17 @@ async function attempt({ what, body, done, failed }) {
   }
 }
 
-function wait({ missing = [] }) {
+async function wait({ missing = [] }) {
   document.title = words.t('app.name');
-  const page = show('waiting-page');
+  const page = await show('waiting-page');
   page.addEventListener('again', () => open());
   page.addEventListener('signout', signOut);
   page.addEventListener('language', changeLanguage);
   page.open({ missing });
 }
 
-function inside(session) {
+async function inside(session) {
+  const { enter } = await patient(() => import('./inside.js'));
   const frame = h('div', { class: 'inside' });
   frame.addEventListener('signout', signOut);
   frame.addEventListener('language', changeLanguage);
@@ -126,7 +125,8 @@ function banner() {
   return demo ? h('p', { class: 'demo' }, words.t('app.demo')) : '';
 }
 
-function show(name) {
+async function show(name) {
+  await patient(() => later(name));
   const page = document.createElement(name);
   document.body.replaceChildren(h('header', { class: 'top' }, banner()), h('main', { class: 'page' }, page));
   return page;

@@ -5,21 +5,18 @@ import { Shelf } from './parts/shelf.js';
 import { Socket } from './parts/socket.js';
 import { words } from './parts/words.js';
 import { Announcer } from './elements/announcer.js';
-import { aboutFace, askAbout, help } from './elements/dialogs.js';
-import { byTouch, h, markButton } from './elements/dom.js';
+import { byTouch, h, markButton, put } from './elements/dom.js';
+import { ahead, later } from './elements/later.js';
 import { authorOf } from './elements/message-row.js';
-import { openPalette } from './elements/palette.js';
-import './elements/account-sheet.js';
 import './elements/connection-status.js';
-import './elements/moderation-board.js';
 import './elements/room-list.js';
 import './elements/room-view.js';
-import './elements/search-sheet.js';
 
 const READ_MS = 500;
 const NEW_WITHIN = 30;
 const STALE_MS = 30_000;
-const SHEETS = { search: 'search-sheet', account: 'account-sheet' };
+/** Places that are made when they are first gone to, and the region each stands in. */
+const SHEETS = { search: ['search-sheet', '.right'], account: ['account-sheet', '.right'], moderation: ['moderation-board', '.middle'] };
 
 /** The lounge of a signed-in, verified doctor. @returns {() => void} leaves it */
 export function enter(given) {
@@ -52,7 +49,6 @@ class Inside {
   start() {
     this.#listen();
     this.list.open(this.lounge.rooms);
-    this.search.open({ search: (ask) => this.#find(ask), titleOf: (id) => this.#titleOf(id) });
     this.lounge.start().catch((refusal) => this.#troubled(refusal));
     this.#show(placeOf(location), true);
   }
@@ -70,22 +66,19 @@ class Inside {
     this.announcer = new Announcer();
     this.list = make('room-list');
     this.room = make('room-view', { hidden: true });
-    this.board = make('moderation-board', { hidden: true });
     this.welcome = h('div', { class: 'welcome' }, h('h2', {}, words.t('home.title')), h('p', {}, words.t('home.lede')), h('p', {}, words.t('face.not')));
-    this.search = make('search-sheet', { hidden: true });
-    this.account = make('account-sheet', { hidden: true });
     const marks = h('div', { class: 'marks' },
       mark('search', 'search.title', () => this.go({ name: 'search' })),
       this.moderator ? mark('shield', 'moderation.title', () => this.go({ name: 'moderation' })) : '',
-      mark('help', 'help.title', help),
+      mark('help', 'help.title', () => this.#dialog('help')),
       mark('account', 'account.title', () => this.go({ name: 'account' })));
     this.frame.append(
       h('a', { class: 'skip', href: '#write' }, words.t('app.skip')),
       h('header', { class: 'top' }, h('h1', { class: 'unseen' }, words.t('app.name')), banner, this.status, this.announcer),
       h('main', { class: 'regions' },
         h('section', { class: 'left', 'aria-label': words.t('app.rooms') }, h('div', { class: 'brand' }, h('a', { href: '/' }, words.t('app.name')), marks), this.list),
-        h('section', { class: 'middle', 'aria-label': words.t('app.room') }, this.room, this.board, this.welcome),
-        h('section', { class: 'right', 'aria-label': words.t('app.sheet') }, this.search, this.account)));
+        h('section', { class: 'middle', 'aria-label': words.t('app.room') }, this.room, this.welcome),
+        h('section', { class: 'right', 'aria-label': words.t('app.sheet') })));
   }
 
   #listen() {
@@ -100,17 +93,17 @@ class Inside {
     on(this.frame, 'back', () => this.#back());
     on(this.frame, 'ask', ({ detail }) => this.#ask(detail));
     on(this.frame, 'browse', () => this.#freshen());
-    on(this.frame, 'help', help);
+    on(this.frame, 'help', () => this.#dialog('help'));
     on(this.frame, 'look', ({ detail }) => Object.assign(this.look, detail));
     on(this.list, 'focusin', () => this.#freshen());
-    on(this.room, 'search', () => this.#searchHere());
+    on(this.room, 'narrow', () => this.#searchHere());
     on(this.room, 'again', () => this.current?.join());
     on(this.room, 'pin', ({ detail }) => this.#try(() => this.lounge.pin(this.current.id, detail.pinned)));
     on(this.room, 'react', ({ detail }) => this.#react(detail));
     on(this.room, 'say', ({ detail }) => this.#say(detail));
-    on(this.room, 'change', ({ detail }) => this.#edit(detail));
+    on(this.room, 'amend', ({ detail }) => this.#edit(detail));
     on(this.room, 'draft', ({ detail }) => this.#draft(detail.text));
-    on(this.room, 'face', () => this.current?.face && aboutFace(this.current.face));
+    on(this.room, 'face', () => this.#dialog('aboutFace', this.current.face));
     on(this.room, 'unsent', ({ detail }) => this.#unsent(detail));
     on(this.room, 'drawn', () => this.#maybeRead());
     const ends = [
@@ -138,8 +131,7 @@ class Inside {
     const before = this.#place;
     this.#place = place;
     document.body.dataset.place = name;
-    for (const [sheet, tag] of Object.entries(SHEETS)) this.frame.querySelector(tag).hidden = sheet !== name;
-    this.board.hidden = name !== 'moderation';
+    for (const [other, [tag]] of Object.entries(SHEETS)) put(this.frame.querySelector(tag), 'hidden', other !== name);
     if (name === 'room') this.#enter(place, { first, before });
     else if (name === 'home' || name === 'moderation') this.#close();
     this.room.hidden = !this.current || name === 'moderation';
@@ -148,18 +140,23 @@ class Inside {
     this.#entitle();
   }
 
-  #furnish(name) {
-    if (name === 'search') {
-      this.search.within(this.current?.id === 'me' ? null : this.current?.id ?? null, this.narrow);
-      this.search.ask(this.wanted);
-      this.wanted = this.narrow = undefined;
-    } else if (name === 'account') {
-      this.account.open({ doors: this.doors, look: this.look });
-      this.account.heading.focus();
-    } else if (name === 'moderation') {
-      this.board.open({ doors: this.doors, titleOf: (id) => this.#titleOf(id) });
-      this.board.heading.focus();
-    }
+  async #furnish(name) {
+    if (!SHEETS[name]) return;
+    const [tag, region] = SHEETS[name];
+    await later(tag);
+    if (this.#place.name !== name) return;
+    const sheet = this.frame.querySelector(tag) ?? h(tag);
+    if (!sheet.isConnected) this.frame.querySelector(region).append(sheet);
+    sheet.hidden = false;
+    sheet.open({ doors: this.doors, look: this.look, search: (ask) => this.#find(ask), titleOf: (id) => this.#titleOf(id) });
+    if (name === 'search') this.#furnishSearch(sheet);
+    else sheet.heading.focus();
+  }
+
+  #furnishSearch(sheet) {
+    sheet.within(this.current && this.current.id !== 'me' ? this.current.id : null, this.narrow);
+    sheet.ask(this.wanted);
+    this.wanted = this.narrow = undefined;
   }
 
   #back() {
@@ -239,6 +236,7 @@ class Inside {
     this.#linked();
     if (room.state !== 'live' || !this.fresh) return;
     this.fresh = false;
+    (window.requestIdleCallback ?? setTimeout)(ahead);
     const { log } = this.room;
     log.unread = this.lounge.rooms.get(room.id)?.unread ?? 0;
     if (!this.landing) log.restart(log.unread <= NEW_WITHIN);
@@ -321,6 +319,7 @@ class Inside {
 
   #ask({ act, entry, room = this.current?.id, done = () => {} }) {
     if (act === 'link') return this.#copy(entry);
+    if (act === 'menu') return this.#dialog('menu', entry);
     const { lounge } = this;
     const acts = {
       redact: () => lounge.redact(room, entry.seq),
@@ -333,7 +332,7 @@ class Inside {
       if (act === 'report') this.room.say(words.t('report.done'));
       done();
     };
-    askAbout({ what: act, entry, act: after });
+    this.#dialog('askAbout', { what: act, entry, act: after });
   }
 
   async #copy({ seq }) {
@@ -416,8 +415,9 @@ class Inside {
     this.go({ name: 'search' });
   }
 
-  #palette() {
+  async #palette() {
     const { rooms } = this.lounge;
+    const { openPalette } = await later('palette');
     openPalette({
       matching: (typed) => rooms.matching(typed),
       own: () => rooms.own(),
@@ -429,6 +429,11 @@ class Inside {
     });
   }
 
+  async #dialog(name, given) {
+    const dialogs = await later('dialogs');
+    dialogs[name](given);
+  }
+
   #key(event) {
     const typing = event.target.closest('input, textarea, select');
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -436,7 +441,7 @@ class Inside {
       event.preventDefault();
       this.#palette();
     } else if (plain && event.key === '?' && !typing && !document.querySelector('dialog')) {
-      help();
+      this.#dialog('help');
     } else if (plain && event.key === '/' && !typing && !document.querySelector('dialog')) {
       event.preventDefault();
       this.go({ name: 'search' });

@@ -8,7 +8,7 @@ const QUOTED = 100;
 
 /**
  * Where the doctor writes. A mirror behind the text gives the field its height and carries the
- * guard's marks under the very words. Tells: `say` {text, replyTo}, `change` {seq, text},
+ * guard's marks under the very words. Tells: `say` {text, replyTo}, `amend` {seq, text},
  * `draft` {text}, `face`, `last` (edit what I said last).
  */
 export class MessageComposer extends HTMLElement {
@@ -114,7 +114,7 @@ export class MessageComposer extends HTMLElement {
     const text = this.text.value.trim();
     if (!text || length(text) > this.#limit || this.text.disabled) return;
     const context = this.#context;
-    if (context?.kind === 'edit') return tell(this, 'change', { seq: context.seq, text });
+    if (context?.kind === 'edit') return tell(this, 'amend', { seq: context.seq, text });
     this.#put('');
     this.#leave();
     tell(this, 'say', { text, replyTo: context?.seq });

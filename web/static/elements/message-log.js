@@ -25,6 +25,7 @@ export class MessageLog extends HTMLElement {
   #seen = 0;
   #fresh = 0;
   #paging = false;
+  #depth = 0;
   #due = 0;
   #nodes = new Map();
   #shown = new Map();
@@ -84,6 +85,7 @@ export class MessageLog extends HTMLElement {
       this.#pinned = false;
       fresh.scrollIntoView({ block: 'start' });
     }
+    this.#scrolled();
   }
 
   /** Something changed; drawn with the next frame, however much comes until then. */
@@ -257,7 +259,10 @@ export class MessageLog extends HTMLElement {
     if (!this.#view) return;
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     const below = scrollHeight - scrollTop - clientHeight;
-    this.#pinned = below < AT_END && this.#last === Infinity;
+    // Only who moved up has left the end: a composer that grows moves nobody.
+    const stayed = this.#pinned && scrollTop >= this.#depth;
+    this.#pinned = this.#last === Infinity && (stayed || below < AT_END);
+    this.#depth = scrollTop;
     this.#marker();
     if (this.#pinned) tell(this, 'drawn');
     if (scrollTop < NEAR) this.#page(() => this.#up());
@@ -269,13 +274,11 @@ export class MessageLog extends HTMLElement {
     if (this.#paging || !this.#view.room.joined) return;
     this.#paging = true;
     const { room } = this.#view;
-    try {
-      if ((await turn()) && room === this.#view?.room) this.draw();
-    } catch (refusal) {
-      console.warn('lounge: no earlier entries now', refusal.code ?? refusal);
-    } finally {
-      this.#paging = false;
-    }
+    const turned = await turn().catch(() => false);
+    this.#paging = false;
+    if (room !== this.#view.room) return;
+    this.draw();
+    if (turned) this.#scrolled();
   }
 
   async #up() {
@@ -311,7 +314,7 @@ export class MessageLog extends HTMLElement {
   #eye() {
     if (this.#pinned) return null;
     const { top } = this.scroller.getBoundingClientRect();
-    for (const row of this.rows.children) {
+    for (const row of this.rows.querySelectorAll('.row')) {
       const box = row.getBoundingClientRect();
       if (box.bottom > top) return { row, top: box.top };
     }
@@ -326,6 +329,7 @@ export class MessageLog extends HTMLElement {
 
   #bottom() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#depth = this.scroller.scrollTop;
   }
 
   #marker() {

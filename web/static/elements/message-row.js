@@ -40,6 +40,7 @@ export function updateRow(row, entry, view) {
   row.className = ['row', entry.kind, view.grouped && 'grouped', view.mine && 'mine'].filter(Boolean).join(' ');
   row.setAttribute('aria-label', labelOf(entry, view));
   row.firstElementChild.replaceChildren(...contents(entry, view).filter(Boolean));
+  if (entry.kind !== 'say') row.querySelector('.row-bar')?.remove();
   if (focused) row.focus({ preventScroll: true });
 }
 

@@ -23,7 +23,7 @@ export class RoomView extends HTMLElement {
       h('header', { class: 'room-head' },
         markButton('back', words.t('app.back'), () => tell(this, 'back'), { class: 'back' }),
         h('div', { class: 'titles' }, this.heading, this.facts),
-        markButton('search', words.t('room.search'), () => tell(this, 'search'), {}),
+        markButton('search', words.t('room.search'), () => tell(this, 'narrow'), {}),
         this.pin),
       this.notice, this.refusal, this.log, this.composer);
     this.log.addEventListener('act', ({ detail }) => this.#act(detail));

@@ -1,0 +1,26 @@
+"""A room's transcript as lines of JSON, each entry as it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from lounge.events import encode
+from lounge.transcript import as_event
+from storage import entries
+from storage.database import Database
+
+_PAGE = 200
+
+
+async def export(database: Database, room: str) -> AsyncIterator[bytes]:
+    """The room's events from the oldest to the head, as of one moment. Nothing for an unknown room.
+
+    They are those that members read: personas, never doctors; a tombstone where text was redacted.
+    """
+    async with database.reading() as connection:
+        for head in await entries.heads(connection, [room]):
+            seq = head.oldest - 1
+            while page := await entries.after(connection, head, seq, _PAGE):
+                seq = page[-1].seq
+                for entry in page:
+                    yield encode(as_event(entry))

@@ -1,0 +1,73 @@
+"""Holds frames against the published AsyncAPI document: nothing missing, and nothing it does not list."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from web import schemas, wire
+
+_ANSWERS = {
+    "join": "Joined",
+    "leave": "Done",
+    "say": "Said",
+    "edit": "Changed",
+    "redact": "Changed",
+    "react": "Changed",
+    "report": "Done",
+    "history": "Past",
+    "read": "Done",
+    "search": "Hits",
+    "ping": "Pong",
+}
+_EVENTS = {
+    "say": "SayEvent",
+    "edit": "EditEvent",
+    "redact": "RedactEvent",
+    "react": "ReactEvent",
+    "tombstone": "TombstoneEvent",
+    "notice": "NoticeEvent",
+}
+_DOCUMENT: dict[str, Any] = copy.deepcopy(schemas.asyncapi())
+
+
+def check_command(command: dict[str, Any]) -> None:
+    """A command of ours is one that the document lists."""
+    _validator(wire.COMMANDS[command["op"]].__name__).validate(command)
+
+
+def check_frame(frame: dict[str, Any], asked: dict[Any, str]) -> None:
+    """A frame of the server's is one that the document lists; `asked` knows which op a ref was."""
+    _validator(_shape(frame, asked)).validate(frame)
+
+
+def _shape(frame: dict[str, Any], asked: dict[Any, str]) -> str:
+    op = frame["op"]
+    if op == "ok":
+        return _ANSWERS[asked[frame["ref"]]]
+    if op == "event":
+        return _EVENTS[frame["kind"]]
+    return str(op).title()
+
+
+def _validator(name: str) -> Draft202012Validator:
+    if name not in _VALIDATORS:
+        reference = {"$ref": f"#/components/schemas/{name}", "components": _CLOSED}
+        _VALIDATORS[name] = Draft202012Validator(reference)
+    return _VALIDATORS[name]
+
+
+def _closed(node: Any) -> Any:
+    """The same schema, with no room for a field that it does not name."""
+    if isinstance(node, dict):
+        closed = {key: _closed(value) for key, value in node.items()}
+        if "properties" in node and "additionalProperties" not in node:
+            closed["additionalProperties"] = False
+        return closed
+    return [_closed(each) for each in node] if isinstance(node, list) else node
+
+
+_CLOSED = _closed(_DOCUMENT["components"])
+_VALIDATORS: dict[str, Draft202012Validator] = {}

@@ -1,0 +1,313 @@
+"""The command line. Every command works beside a running server on the same data."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from lounge import demo
+from lounge.demo import NotForShow
+from lounge.doctors import Doctors
+from lounge.errors import Refusal
+from lounge.exporting import export as exported
+from lounge.keys import KeyFault, Keys, open_keys
+from lounge.rooms import RoomsFileError, open_catalogue
+from lounge.search import MOST_HITS, Search
+from lounge.settings import Settings, from_environment
+from lounge.words import say
+from storage.database import Database, StorageError
+from storage.migrations import current, upgrade
+from web import replay as replaying
+from web import server
+from web.replay import Replay, ReplayFault, Unreachable
+
+T = TypeVar("T")
+
+main = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show the values of variables
+    help="A lounge for verified doctors. Settings come from the environment: see docs/settings.md.",
+)
+doctor = typer.Typer(no_args_is_help=True, help="Add doctors and say who is verified.")
+main.add_typer(doctor, name="doctor")
+
+
+@main.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 for any.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes; above 1 needs PostgreSQL.")] = 1,
+    for_show: Annotated[
+        bool, typer.Option("--demo", help="A made-up cast with one-click sign-in.")
+    ] = False,
+) -> None:
+    """Open the lounge until it is told to stop."""
+    raise typer.Exit(server.serve(_settings(), host, port, workers, for_show))
+
+
+@main.command("upgrade")
+def upgrade_stores() -> None:
+    """Bring both databases to the newest revision."""
+
+    async def upgraded() -> None:
+        settings = _settings()
+        async with _databases(settings) as (identity, lounge):
+            await upgrade(lounge, "lounge")
+            await upgrade(identity, "identity")
+
+    _run(upgraded())
+    typer.echo("Both databases are at the newest revision.")
+
+
+@doctor.command("add")
+def add_doctor(
+    email: Annotated[str, typer.Option()],
+    name: Annotated[str, typer.Option()],
+    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2, such as CA.")],
+    specialty: Annotated[str, typer.Option(help="Such as cardiology.")],
+    grade: Annotated[str, typer.Option(help="trainee, specialist or generalist.")] = "specialist",
+    region: Annotated[str | None, typer.Option(help="A code within the country.")] = None,
+    language: Annotated[str, typer.Option(help="en or fr.")] = "en",
+    verified: Annotated[bool, typer.Option("--verified", help="May enter rooms.")] = False,
+    role: Annotated[list[str] | None, typer.Option(help="moderator or officer.")] = None,
+) -> None:
+    """Add a doctor; prints a one-time code to set the password with, good for 7 days."""
+
+    async def added() -> str:
+        async with _house() as house:
+            return await house.doctors.add(
+                email=email,
+                name=name,
+                country=country,
+                specialty=specialty,
+                grade=grade,
+                region=region,
+                language=language,
+                roles=role or (),
+                verified=verified,
+            )
+
+    typer.echo(_run(added()))
+
+
+@doctor.command("code")
+def new_code(email: str) -> None:
+    """Print another one-time code to set a password with; earlier ones end."""
+
+    async def made() -> str:
+        async with _house() as house:
+            return await house.doctors.new_code(await house.id_of(email))
+
+    typer.echo(_run(made()))
+
+
+@doctor.command("verify")
+def verify_doctor(
+    email: str,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Close the rooms to her.")] = False,
+) -> None:
+    """Open the rooms to a doctor, or close them, at once."""
+
+    async def changed() -> None:
+        async with _house() as house:
+            await house.doctors.set_verified(await house.id_of(email), not revoke)
+
+    _run(changed())
+    typer.echo("Not verified any more." if revoke else "Verified.")
+
+
+@main.command()
+def token(email: str) -> None:
+    """Print a bearer token for a doctor: only on demonstration data or with LOUNGE_BENCH=1."""
+
+    async def made() -> str:
+        async with _house() as house:
+            await house.require_made_up()
+            _, secret = await house.doctors.add_token(await house.id_of(email), "command line")
+            return secret
+
+    typer.echo(_run(made()))
+
+
+@main.command()
+def populate(
+    doctors: Annotated[int, typer.Option(min=1, help="How many.")],
+    tokens: Annotated[Path, typer.Option(help="File to write a bearer token a line to.")],
+) -> None:
+    """Add synthetic verified doctors: only on demonstration data or with LOUNGE_BENCH=1."""
+
+    async def populated() -> list[str]:
+        async with _house() as house:
+            await house.require_made_up()
+            return await demo.populate(house.identity, doctors, now=_now())
+
+    _write_private(tokens, "".join(f"{secret}\n" for secret in _run(populated())))
+    typer.echo(f"{doctors} synthetic doctors; their tokens are in {tokens}.")
+
+
+@main.command()
+def search(
+    query: str,
+    room: Annotated[str | None, typer.Option(help="Look in one room only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many hits at most.")] = 50,
+) -> None:
+    """Look through every room, as the operator: prints room, seq, time and text of each hit."""
+
+    async def found() -> None:
+        async with _house() as house:
+            looking = Search(house.lounge, open_catalogue(house.settings.rooms_file))
+            left, cursor = limit, None
+            while left > 0:
+                hits, cursor = await looking.find(None, query, room, min(left, MOST_HITS), cursor)
+                for hit in hits:
+                    snippet = " ".join(hit.snippet.split())
+                    typer.echo(f"{hit.room}\t{hit.seq}\t{hit.at}\t{snippet}")
+                left -= len(hits)
+                if cursor is None:
+                    return
+
+    _run(found())
+
+
+@main.command()
+def export(room: str) -> None:
+    """Print a room's transcript as it stands now, a JSON object a line."""
+
+    async def printed() -> None:
+        async with _house() as house:
+            async for line in exported(house.lounge, room):
+                sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+
+    _run(printed())
+
+
+@main.command()
+def replay(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON a line.")],
+    rooms: Annotated[str, typer.Option(help="Room ids between commas.")],
+    doctors: Annotated[int, typer.Option(min=1, help="How many speak.")] = 10,
+    split: Annotated[int, typer.Option(min=40, max=8_000, help="Longest piece.")] = 800,
+    url: Annotated[str, typer.Option(help="Where the lounge is.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Post the `text` of each row as a conversation of synthetic doctors, over WebSockets.
+
+    Only on demonstration data or with LOUNGE_BENCH=1. A whole text goes to one room, cut at
+    sentence ends; the rooms take turns, and so do the doctors.
+    """
+
+    async def replayed() -> Replay:
+        texts = replaying.texts_of(file)
+        async with _house() as house:
+            await house.require_made_up()
+            secrets = await demo.populate(house.identity, doctors, now=_now())
+        ids = [id.strip() for id in rooms.split(",") if id.strip()]
+        return await replaying.replay(texts, ids, secrets, split=split, url=url)
+
+    done = _run(replayed())
+    typer.echo(done.summary())
+    if done.refused:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What commands work on, beside a running server or without one."""
+
+    settings: Settings
+    identity: Database
+    lounge: Database
+    keys: Keys
+    doctors: Doctors
+
+    async def id_of(self, email: str) -> str:
+        id = await self.doctors.id_of(email)
+        if id is None:
+            raise _Stop(f"There is no doctor with the e-mail {email}.")
+        return id
+
+    async def require_made_up(self) -> None:
+        """Nobody walks in as somebody else."""
+        if not (self.settings.bench or await demo.is_demo(self.identity)):
+            raise _Stop("This works only on the data of `lounge serve --demo`, or LOUNGE_BENCH=1.")
+
+
+class _Stop(Exception):  # noqa: N818 - said to the operator as it stands
+    """The command cannot be carried out; the message says why."""
+
+
+@asynccontextmanager
+async def _house() -> AsyncIterator[_House]:
+    settings = _settings()
+    async with _databases(settings) as (identity, lounge):
+        if settings.embedded:
+            await upgrade(lounge, "lounge")
+            await upgrade(identity, "identity")
+        if not (await current(lounge, "lounge") and await current(identity, "identity")):
+            raise _Stop("The databases are not at the newest revision: run `lounge upgrade` first.")
+        keys = await open_keys(settings, identity, lounge)
+        doctors = Doctors(identity, lounge, keys, settings)
+        try:
+            yield _House(settings, identity, lounge, keys, doctors)
+        finally:
+            doctors.close()
+
+
+@asynccontextmanager
+async def _databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
+    await asyncio.to_thread(settings.data.mkdir, mode=0o700, parents=True, exist_ok=True)
+    identity, lounge = Database(settings.identity_url), Database(settings.database_url)
+    try:
+        yield identity, lounge
+    finally:
+        await identity.close()
+        await lounge.close()
+
+
+def _settings() -> Settings:
+    try:
+        return from_environment()
+    except ValueError as fault:
+        _say_and_leave(str(fault))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """The only place where a command's faults end: a sentence on stderr and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except Refusal as refusal:
+        _say_and_leave(say(refusal.key, "en", **refusal.values))
+    except StorageError as fault:
+        _say_and_leave(f"The database is away, full or locked: {fault}.")
+    except (_Stop, KeyFault, NotForShow, RoomsFileError, ReplayFault, Unreachable) as reason:
+        _say_and_leave(str(reason))
+
+
+def _say_and_leave(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """For its owner only, also where the file was there before."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    main()

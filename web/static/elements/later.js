@@ -1,0 +1,37 @@
+// @ts-check
+import { h } from './dom.js';
+
+/** What the first room is read without, each with the style it wants. */
+const LATER = {
+  'sign-in': 'sign-in',
+  'waiting-page': 'sign-in',
+  'search-sheet': 'sheets',
+  'account-sheet': 'sheets',
+  'moderation-board': 'sheets',
+  dialogs: 'dialogs',
+  palette: 'dialogs',
+};
+const worn = new Map();
+
+/** A module of elements and its style, fetched when they are first wanted. */
+export async function later(name) {
+  const [module] = await Promise.all([import(`./${name}.js`), wear(LATER[name])]);
+  return module;
+}
+
+/** Fetches everything there is time for now: what is wanted next may be wanted without a network. */
+export function ahead() {
+  for (const name of Object.keys(LATER)) later(name).catch(() => {});
+}
+
+function wear(sheet) {
+  if (!worn.has(sheet)) worn.set(sheet, put(new URL(`../css/${sheet}.css`, import.meta.url).href));
+  return worn.get(sheet);
+}
+
+function put(href) {
+  return new Promise((resolve) => {
+    const link = h('link', { rel: 'stylesheet', href, on: { load: resolve, error: resolve } });
+    document.head.append(link);
+  });
+}
