@@ -79,6 +79,7 @@ class Attendance:
 
     async def arrive(self, room: str, since: int | None, last: str | None) -> Arrival:
         """May they enter, and from where is their view of the room to go on?"""
+        self._lounge.limits.spend(READS, self._guest.doctor.id)
         seat = None
         if room == private.ROOM:
             self._verified()

@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 import time
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -182,6 +183,8 @@ class Conversation:
     async def react(self, seat: Seat, seq: int, cid: str, emoji: str, on: bool) -> Outcome:
         """Put or take a reaction. What is so already is answered with the entry that made it so."""
         request = self._request(seat, cid, "react", seq, emoji, on)
+        if not _is_emoji(emoji):
+            raise Refusal(Code.INVALID, "refusal.emoji", field="emoji")
         try:
             self._limits.spend(CHANGES, seat.guest.doctor.id)
         except Refusal as refusal:
@@ -246,7 +249,7 @@ class Conversation:
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
         if not is_own and not reason:
             raise Refusal(Code.INVALID, "refusal.reason_needed", field="reason")
-        body = {"role": "author" if is_own else "moderator", "reason": reason}
+        body: dict[str, object] = {"role": "author" if is_own else "moderator", "reason": reason}
         draft = _draft("redact", body, seat.persona if is_own else None, seq)
         removal = index.removal(self._database.is_sqlite, seat.number, seq, index_terms(was.text))
         letters = () if is_own else await self._letter_to_author(seat, seq, was.persona, reason)
@@ -376,12 +379,15 @@ class Conversation:
     def _may_speak(self, seat: Seat, text: str, face: str, limit: RateLimitItem) -> None:
         if seat.guest.ended:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
+        if not text.strip():
+            raise Refusal(Code.INVALID, "refusal.empty", field="text")
         if face != ANONYMOUS:
             raise Refusal(Code.FORBIDDEN, "refusal.face")
         self._clean(text)
         self._limits.spend(limit, seat.guest.doctor.id)
 
     def _clean(self, text: str) -> None:
+        """Short enough, and nothing in it that leads to a person."""
         if len(text) > TEXT_CODE_POINTS:
             raise Refusal(Code.TOO_LONG, "refusal.too_long", most=TEXT_CODE_POINTS)
         held = guard.examine(text)
@@ -408,6 +414,15 @@ def _draft(
         is_say=kind == "say",
         terms=terms,
     )
+
+
+def _is_emoji(emoji: str) -> bool:
+    """Symbols and what joins and colours them; no letters, so that a reaction cannot speak."""
+    kinds = {unicodedata.category(character) for character in emoji}
+    return "So" in kinds and kinds <= _EMOJI_KINDS
+
+
+_EMOJI_KINDS = frozenset({"So", "Sk", "Mn", "Me", "Cf"})
 
 
 def _now() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -109,6 +110,8 @@ class Doctors:
         self._lounge = lounge
         self._passwords = passwords or Passwords()
         self._clock = clock
+        self._unnoted: set[Visit] = set()
+        self._noting = asyncio.Lock()
         self._knocks = Knocks(identity, keys.identity, lifted=settings.bench)
 
     def close(self) -> None:
@@ -366,10 +369,15 @@ class Doctors:
         """Write the last use, at most once a minute; a door never closes because that failed."""
         if used is not None and now - used < NOTED_MS:
             return
-        try:
-            await self.touch([visit])
-        except StorageError as fault:
-            log.warning("last use not noted", fault=str(fault))
+        self._unnoted.add(visit)
+        async with self._noting:  # thousands come back together after a restart: few transactions
+            if visit not in self._unnoted:
+                return
+            waiting, self._unnoted = self._unnoted, set()
+            try:
+                await self.touch(waiting)
+            except StorageError as fault:
+                log.warning("last use not noted", fault=str(fault))
 
     async def _after_end(self, known: bool) -> None:
         if not known:

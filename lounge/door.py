@@ -16,6 +16,8 @@ from lounge.errors import REVOKED, SIGNED_OUT, Close, Code, Refusal, StorageErro
 
 log = structlog.get_logger()
 
+CHECKS = 3
+
 
 class Guest:
     """One connection's standing: who it is and at which epoch that was known to be true."""
@@ -73,14 +75,19 @@ class Door:
 
     async def recheck(self, guest: Guest, epoch: int) -> None:
         """Return once `guest` is known to stand at `epoch`. Raises Refusal if not or unknown."""
-        self.heard(epoch)
-        while guest.epoch < epoch and not guest.ended:
-            task = self._start()
-            await asyncio.shield(task)
-            if guest.epoch < epoch and not guest.ended:
-                raise Refusal(Code.STORAGE, "refusal.storage", retry_after=1)
+        for _ in range(CHECKS):  # one may have been under way before this epoch was known
+            if guest.ended or guest.epoch >= epoch:
+                break
+            self._wanted = max(self._wanted, epoch)
+            await asyncio.shield(self._start())
         if guest.ended:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
+        if guest.epoch < epoch:
+            raise Refusal(Code.STORAGE, "refusal.storage", retry_after=1)
+
+    def check(self) -> None:
+        """Look every visit up again: sessions also end by themselves."""
+        self._start()
 
     def _start(self) -> asyncio.Task[None]:
         if self._checking is None or self._checking.done():

@@ -70,6 +70,7 @@ class Lounge:
     search: Search
     faults: dict[str, str] = field(default_factory=dict)
     """Background loops that are down just now, and the kind of fault."""
+    _rounds: int = 0
 
     # -- what goes on in the background ----------------------------------------------------------
 
@@ -114,8 +115,6 @@ class Lounge:
         self._rounds = (self._rounds + 1) % 4
         return self._rounds == 0
 
-    _rounds: int = 0
-
     async def tidy(self) -> None:
         """Empty logs of erased bytes, forget rooms that nobody is in."""
         await self.database.tidy()
@@ -128,6 +127,7 @@ class Lounge:
         visits = {guest.visit for guest in self.door.guests()}
         if visits:
             await self.doctors.touch(visits)
+            self.door.check()
 
     def poll_now(self) -> None:
         """The bus is back: whatever was said meanwhile is read at the next look."""

@@ -187,7 +187,9 @@ def _redact(entry: Entry, place: dict[str, Any]) -> Event:
 
 def _react(entry: Entry, place: dict[str, Any]) -> Event:
     assert entry.body is not None
-    return ReactEvent(**place, target=entry.target or 0, emoji=entry.body["emoji"], on=entry.body["on"])
+    return ReactEvent(
+        **place, target=entry.target or 0, emoji=entry.body["emoji"], on=entry.body["on"]
+    )
 
 
 def _by(entry: Entry) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, select, true, update
+from sqlalchemy import bindparam, delete, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -95,7 +95,10 @@ async def _room_id(connection: AsyncConnection, slug: str) -> int | None:
 
 
 async def _must_room_id(connection: AsyncConnection, slug: str) -> int:
-    return (await connection.execute(select(room.c.id).where(room.c.slug == slug))).scalar_one()
+    found: int = (
+        await connection.execute(select(room.c.id).where(room.c.slug == slug))
+    ).scalar_one()
+    return found
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -173,7 +176,7 @@ async def _page(
     return await _folded(connection, head, found)
 
 
-def _record(row: Row[Any], head: Head) -> Entry:
+def _record(row: Any, head: Head) -> Entry:
     return Entry(
         room=head.slug,
         seq=row.seq,
@@ -274,7 +277,7 @@ def mark_edited(room_number: int, seq: int, owner: bytes, was: int | None) -> St
 
 def erase(room_number: int, seq: int, was: int | None) -> list[Step]:
     """Guard and changes: the say, last edited at `was`, its edits and its reactions lose what they held."""
-    gone = {"redacted": bindparam("act_seq"), "body": None, "salt": None}
+    gone: dict[str, Any] = {"redacted": bindparam("act_seq"), "body": None, "salt": None}
     the_say = (
         update(entry)
         .where(
@@ -355,7 +358,7 @@ async def receipt_of(
     return None if found is None else as_receipt(found)
 
 
-def as_receipt(row: Row[Any]) -> tuple[bytes, tuple[Placed, ...]]:
+def as_receipt(row: Any) -> tuple[bytes, tuple[Placed, ...]]:
     """A row of FIND_RECEIPTS."""
     placed = (Placed(row.seq, row.id, row.at, row.says),) if row.id else ()
     return bytes(row.fingerprint), placed

@@ -11,7 +11,8 @@ from storage.schema import gate
 
 async def epoch(connection: AsyncConnection) -> int:
     """How many revocations there have been. It says that something ended, never whose."""
-    return (await connection.execute(select(gate.c.epoch))).scalar_one()
+    standing: int = (await connection.execute(select(gate.c.epoch))).scalar_one()
+    return standing
 
 
 async def raise_epoch(database: Database) -> int:

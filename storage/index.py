@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, column, select, table, text
+from sqlalchemy import Executable, Select, and_, bindparam, column, select, table, text
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
@@ -100,7 +100,7 @@ def _older_than(position: Position) -> ColumnElement[bool]:
 
 def _matching_sqlite(words: Sequence[tuple[str, ...]]) -> ColumnElement[bool]:
     query = " AND ".join("(" + " OR ".join(f'"{term}"' for term in word) + ")" for word in words)
-    docs = (
+    docs: Select[Any] = (
         select(column("rowid"))
         .select_from(table("entry_terms"))
         .where(text("entry_terms MATCH :fts").bindparams(fts=query))

@@ -27,8 +27,10 @@ def filing(
     *, id: str, room_id: int, seq: int, kind: str, note: str | None, persona: bytes, at: int
 ) -> Step:
     """File a report, in the same transaction as its receipt."""
-    values = dict(id=id, room_id=room_id, seq=seq, kind=kind, note=note, persona=persona, at=at)
-    return Step(insert(report).values(**values))
+    statement = insert(report).values(
+        id=id, room_id=room_id, seq=seq, kind=kind, note=note, persona=persona, at=at
+    )
+    return Step(statement)
 
 
 async def open_reports(connection: AsyncConnection, limit: int) -> list[Report]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import delete, update
 
 from lounge.doctors import Doctor, Doctors
 from lounge.keys import Keys, open_keys
@@ -17,7 +18,9 @@ from lounge.passwords import Passwords
 from lounge.settings import Settings, from_environment
 from storage import gate, identities
 from storage.database import Database
+from storage.identity_schema import IDENTITY, fact
 from storage.migrations import upgrade
+from storage.schema import LOUNGE, gate
 from tests.postgres import drop_database, fresh_database
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -95,6 +98,21 @@ async def open_either(request: pytest.FixtureRequest, folder: Path) -> AsyncIter
     finally:
         for url in urls:
             drop_database(url)
+
+
+async def wipe(stores: Stores) -> None:
+    """As new, but for the keys."""
+    async with stores.identity.writing() as connection:
+        for table in reversed(IDENTITY.sorted_tables):
+            rows = delete(table)
+            await connection.execute(
+                rows.where(fact.c.name != "key check") if table is fact else rows
+            )
+    async with stores.lounge.writing() as connection:
+        for table in LOUNGE.sorted_tables:
+            await connection.execute(
+                update(gate).values(epoch=0) if table is gate else delete(table)
+            )
 
 
 async def add_ana(doctors: Doctors, *, email: str = "ana@clinic.test", **other: Any) -> str:

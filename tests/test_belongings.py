@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -15,15 +14,23 @@ from lounge.errors import Refusal
 from storage.belongings import DAY_MS
 from storage.database import StorageError
 from storage.identity_schema import belongings
-from tests.stores import BOTH, Clock, Stores, add_ana, doctor_by, open_either
+from tests.stores import BOTH, Clock, Stores, add_ana, doctor_by, open_either, wipe
 
 FIRST_PINS = ("specialty/cardiology", "country/ca", "world")
 
 
-@pytest.fixture(params=BOTH)
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path) as stores:
+@pytest.fixture(scope="module", params=BOTH)
+async def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stores]:
+    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
         yield stores
+
+
+@pytest.fixture
+async def stores(both: Stores) -> Stores:
+    await wipe(both)
+    return both
 
 
 @pytest.fixture

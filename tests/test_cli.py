@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.processes import Run, Running
 from web.cli import main
 
-ADD = (
-    "doctor add --email ana@clinic.test --name Ana --country CA --specialty cardiology --verified"
-).split()
+ADD = [
+    *("doctor", "add", "--email", "ana@clinic.test", "--name", "Ana"),
+    *("--country", "CA", "--specialty", "cardiology", "--verified"),
+]
 TEXTS = Path(__file__).with_name("texts.jsonl")
 ROOMS = "specialty/cardiology,country/ca"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -26,16 +25,24 @@ from lounge.errors import Code, Refusal
 from lounge.knocks import PER_ACCOUNT, PER_ADDRESS, WINDOW_MS
 from lounge.passwords import Passwords
 from storage.identity_schema import attempt, doctor, session, token
-from tests.stores import BOTH, QUICK, Clock, Stores, add_ana, doctor_by, open_either
+from tests.stores import BOTH, QUICK, Clock, Stores, add_ana, doctor_by, open_either, wipe
 
 EMAIL, PASSWORD = "ana@clinic.test", "correct horse"
 MINUTE = 60_000
 
 
-@pytest.fixture(params=BOTH)
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path) as stores:
+@pytest.fixture(scope="module", params=BOTH)
+async def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stores]:
+    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
         yield stores
+
+
+@pytest.fixture
+async def stores(both: Stores) -> Stores:
+    await wipe(both)
+    return both
 
 
 @pytest.fixture

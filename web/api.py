@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,9 +19,11 @@ from lounge import policy
 from lounge.attendance import readable, unread
 from lounge.doctors import Unrecognised
 from lounge.errors import Code, Refusal, StorageError
+from lounge.events import Present, Time, rfc3339
 from lounge.limits import READS, SEARCHES
 from lounge.moderation import close_report, open_reports
 from lounge.opening import Lounge
+from lounge.rooms import Catalogue
 from lounge.words import in_language, say
 from web import wire
 from web.accounts import answer, nothing, read_body
@@ -57,7 +61,7 @@ class ListedRoom(msgspec.Struct, frozen=True):
     kind: str
     head: int
     unread: int
-    present: wire.Present
+    present: Present
     own: bool
 
 
@@ -97,7 +101,7 @@ class OpenReport(msgspec.Struct, frozen=True):
     room: wire.RoomId
     seq: int
     kind: str
-    at: wire.Time
+    at: Time
     event: msgspec.Raw | None
     note: str | UnsetType = UNSET
 
@@ -198,7 +202,7 @@ async def list_reports(request: Request) -> Response:
                     room=each.room,
                     seq=each.seq,
                     kind=each.kind,
-                    at=wire.rfc3339(each.at),
+                    at=rfc3339(each.at),
                     event=None if payload is None else msgspec.Raw(payload),
                     note=each.note or UNSET,
                 )
@@ -223,15 +227,23 @@ async def words(request: Request) -> Response:
     language = request.path_params["language"]
     if language not in ("en", "fr"):
         raise Refusal(Code.NOT_FOUND, "refusal.no_such_page")
-    rooms = _lounge(request).rooms
+    page = _words(_lounge(request).rooms, language)
+    tag = f'"{hashlib.sha256(page).hexdigest()[:16]}"'
+    headers = {"cache-control": "no-cache", "etag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(page, headers=headers, media_type="application/json")
+
+
+@cache
+def _words(rooms: Catalogue, language: str) -> bytes:
     body = {
         "words": in_language(language),
         "specialties": {k: getattr(t, language) for k, t in rooms.specialties.items()},
         "groups": {k: getattr(t, language) for k, t in rooms.groups.items()},
         "countries": {k: getattr(t, language) for k, t in rooms.countries.items()},
     }
-    headers = {"cache-control": "no-cache"}
-    return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")
+    return msgspec.json.encode(body)
 
 
 async def openapi(_: Request) -> Response:

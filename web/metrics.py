@@ -51,7 +51,8 @@ class _Observed(Collector):
             "lounge_deliveries", "Entries written to sockets.", value=lounge.hub.deliveries
         )
         yield CounterMetricFamily(
-            "lounge_log_reads", "Reads of a room's log that memory could not serve.",
+            "lounge_log_reads",
+            "Reads of a room's log that memory could not serve.",
             value=lounge.hub.reads,
         )
         yield CounterMetricFamily(
@@ -67,6 +68,7 @@ class _Observed(Collector):
             "lounge_live_rooms", "Rooms with listeners here.", value=len(lounge.hub.names())
         )
         yield GaugeMetricFamily(
-            "lounge_loops_down", "Background loops that wait after a fault.",
+            "lounge_loops_down",
+            "Background loops that wait after a fault.",
             value=len(lounge.faults),
         )

@@ -28,7 +28,8 @@ class Socket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):
             self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
-            self.scope["extensions"][EXTENSION] = self  # type: ignore[index,typeddict-unknown-key]
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = self
 
     def write(self, frames: bytes) -> None:
         """Whole, finished frames. Nothing happens once the connection is closing."""

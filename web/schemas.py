@@ -49,9 +49,7 @@ def asyncapi() -> dict[str, Any]:
         "channels": {
             "ws": {
                 "address": "/ws",
-                "messages": {
-                    name: {"$ref": f"#/components/messages/{name}"} for name in messages
-                },
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
                 "bindings": {"ws": {"method": "GET"}},
             }
         },

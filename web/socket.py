@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Set
@@ -141,7 +140,10 @@ class Connection:
         if not self._closing:
             self._closing = True
             self._metrics.closed.labels(str(int(code))).inc()
-            await self._websocket.close(code, reason)
+            if self._pipe.is_ready():
+                await self._websocket.close(code, reason)
+            else:
+                self._pipe.abort()  # it takes nothing: it would not read a reason either
 
     def end(self, code: Close) -> None:
         """From wherever it is decided that this connection may not go on."""
@@ -150,16 +152,13 @@ class Connection:
 
     async def bid_farewell(self, code: Close, within_ms: int) -> None:
         """The server goes away: come back at a random moment within that time."""
-        wait = random.randrange(within_ms + 1)
+        wait = secrets.randbelow(within_ms + 1)
         self._send(wire.Bye(reconnect_in=wait, reason=_REASONS[int(code)]))
         self._attendance.leave_all()
         await self.close(code, _REASONS[int(code)])
 
     def _give_up(self) -> None:
-        """The peer takes nothing: it would not read a reason either."""
-        self._closing = True
-        self._metrics.closed.labels(str(int(SLOW))).inc()
-        self._pipe.abort()
+        self._spawn(self.close(SLOW, _REASONS[int(SLOW)]))
 
     # -- as a subscriber (channels.cursor) -------------------------------------------------------
 
@@ -175,8 +174,7 @@ class Connection:
 
     async def ready(self) -> None:
         if not self._pipe.is_ready() and not await self._pipe.wait_ready(STALLED_SECONDS):
-            self._spawn(self.close(SLOW, _REASONS[int(SLOW)]))
-            self._pipe.abort()
+            self._give_up()
             raise Gone
         if self._closing:
             raise Gone
@@ -240,15 +238,13 @@ class Connection:
             self._refuse(command.ref, refusal, op)
         except StorageError as error:
             log.warning("storage", op=op, fault=str(error))
-            refusal = Refusal(Code.STORAGE, "refusal.storage", retry_after=2)
-            self._refuse(command.ref, refusal, op)
+            self._refuse(command.ref, Refusal(Code.STORAGE, "refusal.storage", retry_after=2), op)
         except Gone:
             await self.close(SLOW, _REASONS[int(SLOW)])
         except Exception as error:
             mark = secrets.token_hex(4)
             log.error("command failed", op=op, mark=mark, fault=type(error).__name__, exc_info=True)
-            refusal = Refusal(Code.INTERNAL, "refusal.internal", mark=mark)
-            self._refuse(command.ref, refusal, op)
+            self._refuse(command.ref, Refusal(Code.INTERNAL, "refusal.internal", mark=mark), op)
         finally:
             self._in_flight -= 1
 
@@ -398,8 +394,8 @@ class Connection:
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self._tasks.discard)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 async def farewell(code: Close, within_ms: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from lounge.settings import Settings, from_environment
+from web import logs
 
 MAX_FRAME_BYTES = 65_536
 _DRAIN_SECONDS = 9
@@ -26,6 +27,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     lifeline = socket.socket(fileno=os.dup(0))
     module, function = sys.argv[2].split(":")
+    logs.configure()
     settings = from_environment()
     app = getattr(importlib.import_module(module), function)(settings)
     server = Server(config_for(app, settings), lifeline)

@@ -5,7 +5,7 @@ import { Shelf } from './parts/shelf.js';
 import { Socket } from './parts/socket.js';
 import { words } from './parts/words.js';
 import { Announcer } from './elements/announcer.js';
-import { byTouch, h, markButton, put } from './elements/dom.js';
+import { byTouch, h, markButton } from './elements/dom.js';
 import { ahead, later } from './elements/later.js';
 import { authorOf } from './elements/message-row.js';
 import './elements/connection-status.js';
@@ -131,7 +131,7 @@ class Inside {
     const before = this.#place;
     this.#place = place;
     document.body.dataset.place = name;
-    for (const [other, [tag]] of Object.entries(SHEETS)) put(this.frame.querySelector(tag), 'hidden', other !== name);
+    for (const [tag] of Object.values(SHEETS)) for (const made of this.frame.querySelectorAll(tag)) made.hidden = true;
     if (name === 'room') this.#enter(place, { first, before });
     else if (name === 'home' || name === 'moderation') this.#close();
     this.room.hidden = !this.current || name === 'moderation';
@@ -319,7 +319,6 @@ class Inside {
 
   #ask({ act, entry, room = this.current?.id, done = () => {} }) {
     if (act === 'link') return this.#copy(entry);
-    if (act === 'menu') return this.#dialog('menu', entry);
     const { lounge } = this;
     const acts = {
       redact: () => lounge.redact(room, entry.seq),

@@ -8,6 +8,7 @@ const LATER = {
   'search-sheet': 'sheets',
   'account-sheet': 'sheets',
   'moderation-board': 'sheets',
+  'row-menu': 'dialogs',
   dialogs: 'dialogs',
   palette: 'dialogs',
 };

@@ -1,7 +1,7 @@
 // @ts-check
 import { words } from '../parts/words.js';
 import { addressOf } from '../parts/router.js';
-import { button, h, hidden, write } from './dom.js';
+import { button, h, hidden, put, tell, write } from './dom.js';
 
 /** My rooms, and all rooms behind a filter. Rows stay where they are while they are pointed at. */
 export class RoomList extends HTMLElement {
@@ -18,8 +18,7 @@ export class RoomList extends HTMLElement {
     this.list = h('ul', { class: 'rows-of-rooms' });
     this.none = h('p', { class: 'none', role: 'status' });
     this.browse = button('', () => this.#toggle(), { class: 'browse quiet', 'aria-expanded': 'false' });
-    this.sections = h('div', { class: 'sections' });
-    this.append(h('div', { class: 'filter' }, h('label', { for: 'filter', class: 'unseen' }, words.t('rooms.filter')), this.filter), this.heading, this.list, this.none, this.browse, this.sections);
+    this.append(h('div', { class: 'filter' }, h('label', { for: 'filter', class: 'unseen' }, words.t('rooms.filter')), this.filter), h('div', { class: 'list-head' }, this.heading, this.browse), this.list, this.none);
     this.filter.addEventListener('input', () => this.#draw());
     this.filter.addEventListener('keydown', (event) => this.#key(event));
     this.addEventListener('keydown', (event) => this.#arrow(event));
@@ -48,46 +47,30 @@ export class RoomList extends HTMLElement {
 
   #draw() {
     const typed = this.filter.value.trim();
-    const rooms = typed ? this.#rooms.matching(typed) : this.#rooms.own();
-    write(this.heading, typed ? words.count('rooms.found', rooms.length) : words.t('rooms.mine'));
-    this.#fill(this.list, rooms, !typed);
-    write(this.none, rooms.length ? '' : words.t(typed ? 'rooms.none' : 'rooms.none_mine'));
+    const all = typed || this.#all;
+    const rooms = all ? this.#rooms.matching(typed) : this.#rooms.own();
+    write(this.heading, all ? words.count('rooms.found', rooms.length) : words.t('rooms.mine'));
+    this.#fill(rooms);
+    write(this.none, rooms.length ? '' : words.t(all ? 'rooms.none' : 'rooms.none_mine'));
     this.browse.hidden = !!typed;
-    this.sections.hidden = !!typed || !this.#all;
     write(this.browse, words.t(this.#all ? 'rooms.fewer' : 'rooms.all'));
-    if (!this.sections.hidden) this.#leaf();
   }
 
-  #leaf() {
-    const sections = this.#rooms.byKind().map(({ kind, rooms }) => {
-      const list = h('ul', { class: 'rows-of-rooms' });
-      this.#fill(list, rooms, false, kind);
-      return h('section', {}, h('h3', {}, words.coded('rooms.kind', kind)), list);
-    });
-    // Leafing redraws only when the set of rooms changes; the rows keep themselves up to date.
-    const total = sections.reduce((sum, section) => sum + section.querySelectorAll('li').length, 0);
-    if (this.sections.dataset.total === String(total)) return;
-    this.sections.dataset.total = String(total);
-    this.sections.replaceChildren(...sections);
+  #fill(rooms) {
+    const rows = rooms.map((room) => this.#row(room));
+    const shown = [...this.list.children];
+    const settled = rows.length === shown.length && rows.every((row) => row.parentElement === this.list);
+    if (settled && this.list.matches(':hover, :focus-within')) return;
+    if (!settled || rows.some((row, index) => row !== shown[index])) this.list.replaceChildren(...rows);
   }
 
-  #fill(list, rooms, steady, where = 'list') {
-    const rows = rooms.map((room) => this.#row(room, where));
-    const same = rows.length === list.childElementCount && rows.every((row) => row.parentElement === list);
-    const touched = steady && same && list.matches(':hover, :focus-within');
-    const inPlace = rows.every((row, index) => list.children[index] === row);
-    if (!inPlace && !touched) list.replaceChildren(...rows);
-  }
-
-  #row(room, where) {
-    const key = `${where} ${room.id}`;
-    const row = this.#rows.get(key) ?? makeRow();
-    this.#rows.set(key, row);
+  #row(room) {
+    const row = this.#rows.get(room.id) ?? makeRow();
+    this.#rows.set(room.id, row);
     const { link, title, band, unread } = row.parts;
     const address = addressOf({ name: 'room', room: room.id });
-    if (link.getAttribute('href') !== address) link.setAttribute('href', address);
-    if (this.#current === room.id) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+    put(link, 'href', address);
+    put(link, 'aria-current', this.#current === room.id && 'page');
     write(title, words.title(room.title));
     write(band, words.band(room.present));
     const key_unread = room.unread ? String(room.unread) : '';
@@ -101,9 +84,8 @@ export class RoomList extends HTMLElement {
   #toggle() {
     this.#all = !this.#all;
     this.browse.setAttribute('aria-expanded', String(this.#all));
-    delete this.sections.dataset.total;
     this.#draw();
-    this.dispatchEvent(new CustomEvent('browse', { bubbles: true }));
+    tell(this, 'browse');
   }
 
   #key(event) {

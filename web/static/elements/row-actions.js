@@ -1,7 +1,7 @@
 // @ts-check
 import { words } from '../parts/words.js';
-import { authorOf, reactionName, REACTIONS } from './message-row.js';
-import { button, h, markButton, openDialog, tell } from './dom.js';
+import { h, markButton, tell } from './dom.js';
+import { later } from './later.js';
 
 const LONG_PRESS_MS = 500;
 const KEYS = { r: 'reply', e: 'edit', m: 'menu', Enter: 'menu', ContextMenu: 'menu', Delete: 'redact' };
@@ -42,21 +42,21 @@ export class RowActions {
   }
 
   /** Everything one may do with an entry, named. */
-  menu(entry) {
-    const may = this.#may(entry);
-    const all = Object.keys(REACTIONS).map((emoji) => this.#reaction(entry, emoji));
-    const group = { class: 'react-row', role: 'group', 'aria-label': words.t('action.react') };
-    const names = ['reply', 'edit', 'redact', 'report', 'hide', 'link'].filter((name) => may[name]);
-    const acts = names.map((name) => this.#item(name, () => this.#choose(name, entry)));
-    this.dialog = openDialog(words.t('action.menu'), { class: 'menu' },
-      h('p', { class: 'menu-head' }, authorOf(entry), h('br'), words.exact(entry.at)),
-      h('div', group, ...all), ...acts, this.#item('close', () => this.dialog.close()));
+  async menu(entry) {
+    const { openMenu } = await later('row-menu');
+    openMenu({
+      entry,
+      may: this.#may(entry),
+      reacted: this.#log.view.reacted(entry.seq),
+      choose: (act) => this.#tell(act, entry),
+      react: (emoji) => tell(this.#log, 'react', { seq: entry.seq, emoji }),
+    });
   }
 
   #makeBar() {
     const current = () => this.#entry(this.#bar.parentElement);
     return h('div', { class: 'row-bar' },
-      markButton('reply', words.t('action.reply'), () => this.#tell('reply', current()), { data: { act: 'reply' } }),
+      markButton('reply', words.t('action.reply'), () => this.#tell('reply', current())),
       markButton('react', words.t('action.react'), () => this.menu(current())),
       markButton('more', words.t('action.menu'), () => this.menu(current()), { 'aria-haspopup': 'dialog' }));
   }
@@ -80,26 +80,6 @@ export class RowActions {
       menu: said, reply: said, react: said, link: said,
       edit: said && mine, redact: said && mine, report: other, hide: other && this.#log.view.moderator,
     };
-  }
-
-  #reaction(entry, emoji) {
-    const pressed = String(this.#log.view.reacted(entry.seq).includes(emoji));
-    const click = () => {
-      this.dialog.close();
-      tell(this.#log, 'react', { seq: entry.seq, emoji });
-    };
-    const name = h('span', {}, reactionName(emoji));
-    const attributes = { type: 'button', class: 'reaction', 'aria-pressed': pressed, on: { click } };
-    return h('button', attributes, h('span', { class: 'emoji' }, emoji), name);
-  }
-
-  #item(name, click) {
-    return button(words.t(`action.${name}`), click, { class: `menu-act ${name}` });
-  }
-
-  #choose(name, entry) {
-    this.dialog.close();
-    this.#tell(name, entry);
   }
 
   #tell(act, entry) {

@@ -53,17 +53,9 @@ export class Rooms {
       const where = fold(`${title.en} ${title.fr} ${id}`);
       return words.every((word) => where.includes(word));
     };
-    const begins = ({ title }) => [title.en, title.fr].some((one) => fold(one).startsWith(words[0]));
-    return this.#all((room) => room.title && fits(room), (room) => [begins(room) ? 0 : 1, 0]);
-  }
-
-  /** [{kind, rooms}] of all rooms, for leafing through. */
-  byKind() {
-    const kinds = KINDS.map((kind) => ({
-      kind,
-      rooms: this.#all((room) => room.kind === kind && room.title, () => [0, 0]),
-    }));
-    return kinds.filter(({ rooms }) => rooms.length);
+    const first = words[0] ?? '';
+    const begins = ({ title }) => [title.en, title.fr].some((one) => fold(one).startsWith(first));
+    return this.#all((room) => room.title && fits(room), (room) => [begins(room) ? 0 : 1, KINDS.indexOf(room.kind)]);
   }
 
   #all(chosen, rank) {
