@@ -379,12 +379,13 @@ class Conversation:
     def _may_speak(self, seat: Seat, text: str, face: str, limit: RateLimitItem) -> None:
         if seat.guest.ended:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
+        policy.admit(seat.guest.doctor, seat.room.id, self._catalogue)
         if not text.strip():
             raise Refusal(Code.INVALID, "refusal.empty", field="text")
         if face != ANONYMOUS:
             raise Refusal(Code.FORBIDDEN, "refusal.face")
+        self._limits.spend(limit, seat.guest.doctor.id)  # first: the guard's work is not free
         self._clean(text)
-        self._limits.spend(limit, seat.guest.doctor.id)
 
     def _clean(self, text: str) -> None:
         """Short enough, and nothing in it that leads to a person."""

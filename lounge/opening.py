@@ -148,7 +148,7 @@ async def open_lounge(settings: Settings, framers: dict[str, Framer]) -> AsyncIt
     database, identity = Database(settings.database_url), Database(settings.identity_url)
     redis = Redis.from_url(settings.redis_url)
     try:
-        await _ready_stores(settings, database, identity)
+        await ready_stores(settings, database, identity)
         keys = await open_keys(settings, identity, database)
         catalogue = open_catalogue(settings.rooms_file, bench=settings.bench)
         lounge = await _assembled(settings, keys, database, identity, catalogue, redis, framers)
@@ -228,7 +228,7 @@ async def _assembled(
     return lounge
 
 
-async def _ready_stores(settings: Settings, database: Database, identity: Database) -> None:
+async def ready_stores(settings: Settings, database: Database, identity: Database) -> None:
     """SQLite upgrades itself; anything larger is upgraded on purpose."""
     if settings.embedded:
         await upgrade(database, "lounge")

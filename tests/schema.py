@@ -40,10 +40,11 @@ def check_command(command: dict[str, Any]) -> None:
 
 def check_frame(frame: dict[str, Any], asked: dict[Any, str]) -> None:
     """A frame of the server's is one that the document lists; `asked` knows which op a ref was."""
-    _validator(_shape(frame, asked)).validate(frame)
+    _validator(shape_of(frame, asked)).validate(frame)
 
 
-def _shape(frame: dict[str, Any], asked: dict[Any, str]) -> str:
+def shape_of(frame: dict[str, Any], asked: dict[Any, str]) -> str:
+    """What the document calls a frame of the server's."""
     op = frame["op"]
     if op == "ok":
         return _ANSWERS[asked[frame["ref"]]]

@@ -6,26 +6,22 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from lounge import demo
-from lounge.demo import NotForShow
-from lounge.doctors import Doctors
-from lounge.errors import Refusal
+from lounge import demo, office
+from lounge.errors import Refusal, StorageError
 from lounge.exporting import export as exported
-from lounge.keys import KeyFault, Keys, open_keys
+from lounge.keys import KeyFault
+from lounge.office import open_office
+from lounge.opening import NotUpgraded
 from lounge.rooms import RoomsFileError, open_catalogue
 from lounge.search import MOST_HITS, Search
 from lounge.settings import Settings, from_environment
 from lounge.words import say
-from storage.database import Database, StorageError
-from storage.migrations import current, upgrade
 from web import replay as replaying
 from web import server
 from web.replay import Replay, ReplayFault, Unreachable
@@ -55,17 +51,11 @@ def serve(
     raise typer.Exit(server.serve(_settings(), host, port, workers, for_show))
 
 
-@main.command("upgrade")
-def upgrade_stores() -> None:
+@main.command()
+def upgrade() -> None:
     """Bring both databases to the newest revision."""
 
-    async def upgraded() -> None:
-        settings = _settings()
-        async with _databases(settings) as (identity, lounge):
-            await upgrade(lounge, "lounge")
-            await upgrade(identity, "identity")
-
-    _run(upgraded())
+    _run(office.upgrade_stores(_settings()))
     typer.echo("Both databases are at the newest revision.")
 
 
@@ -84,8 +74,8 @@ def add_doctor(
     """Add a doctor; prints a one-time code to set the password with, good for 7 days."""
 
     async def added() -> str:
-        async with _house() as house:
-            return await house.doctors.add(
+        async with open_office(_settings()) as desk:
+            return await desk.doctors.add(
                 email=email,
                 name=name,
                 country=country,
@@ -105,8 +95,8 @@ def new_code(email: str) -> None:
     """Print another one-time code to set a password with; earlier ones end."""
 
     async def made() -> str:
-        async with _house() as house:
-            return await house.doctors.new_code(await house.id_of(email))
+        async with open_office(_settings()) as desk:
+            return await desk.doctors.new_code(await desk.id_of(email))
 
     typer.echo(_run(made()))
 
@@ -119,8 +109,8 @@ def verify_doctor(
     """Open the rooms to a doctor, or close them, at once."""
 
     async def changed() -> None:
-        async with _house() as house:
-            await house.doctors.set_verified(await house.id_of(email), not revoke)
+        async with open_office(_settings()) as desk:
+            await desk.doctors.set_verified(await desk.id_of(email), not revoke)
 
     _run(changed())
     typer.echo("Not verified any more." if revoke else "Verified.")
@@ -131,9 +121,9 @@ def token(email: str) -> None:
     """Print a bearer token for a doctor: only on demonstration data or with LOUNGE_BENCH=1."""
 
     async def made() -> str:
-        async with _house() as house:
-            await house.require_made_up()
-            _, secret = await house.doctors.add_token(await house.id_of(email), "command line")
+        async with open_office(_settings()) as desk:
+            await desk.require_made_up()
+            _, secret = await desk.doctors.add_token(await desk.id_of(email), "command line")
             return secret
 
     typer.echo(_run(made()))
@@ -147,9 +137,9 @@ def populate(
     """Add synthetic verified doctors: only on demonstration data or with LOUNGE_BENCH=1."""
 
     async def populated() -> list[str]:
-        async with _house() as house:
-            await house.require_made_up()
-            return await demo.populate(house.identity, doctors, now=_now())
+        async with open_office(_settings()) as desk:
+            await desk.require_made_up()
+            return await demo.populate(desk.identity, doctors, now=_now())
 
     _write_private(tokens, "".join(f"{secret}\n" for secret in _run(populated())))
     typer.echo(f"{doctors} synthetic doctors; their tokens are in {tokens}.")
@@ -164,8 +154,8 @@ def search(
     """Look through every room, as the operator: prints room, seq, time and text of each hit."""
 
     async def found() -> None:
-        async with _house() as house:
-            looking = Search(house.lounge, open_catalogue(house.settings.rooms_file))
+        async with open_office(_settings()) as desk:
+            looking = Search(desk.lounge, open_catalogue(desk.settings.rooms_file))
             left, cursor = limit, None
             while left > 0:
                 hits, cursor = await looking.find(None, query, room, min(left, MOST_HITS), cursor)
@@ -184,8 +174,8 @@ def export(room: str) -> None:
     """Print a room's transcript as it stands now, a JSON object a line."""
 
     async def printed() -> None:
-        async with _house() as house:
-            async for line in exported(house.lounge, room):
+        async with open_office(_settings()) as desk:
+            async for line in exported(desk.lounge, room):
                 sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
 
@@ -208,9 +198,9 @@ def replay(
 
     async def replayed() -> Replay:
         texts = replaying.texts_of(file)
-        async with _house() as house:
-            await house.require_made_up()
-            secrets = await demo.populate(house.identity, doctors, now=_now())
+        async with open_office(_settings()) as desk:
+            await desk.require_made_up()
+            secrets = await demo.populate(desk.identity, doctors, now=_now())
         ids = [id.strip() for id in rooms.split(",") if id.strip()]
         return await replaying.replay(texts, ids, secrets, split=split, url=url)
 
@@ -218,60 +208,6 @@ def replay(
     typer.echo(done.summary())
     if done.refused:
         raise typer.Exit(1)
-
-
-@dataclass(frozen=True, slots=True)
-class _House:
-    """What commands work on, beside a running server or without one."""
-
-    settings: Settings
-    identity: Database
-    lounge: Database
-    keys: Keys
-    doctors: Doctors
-
-    async def id_of(self, email: str) -> str:
-        id = await self.doctors.id_of(email)
-        if id is None:
-            raise _Stop(f"There is no doctor with the e-mail {email}.")
-        return id
-
-    async def require_made_up(self) -> None:
-        """Nobody walks in as somebody else."""
-        if not (self.settings.bench or await demo.is_demo(self.identity)):
-            raise _Stop("This works only on the data of `lounge serve --demo`, or LOUNGE_BENCH=1.")
-
-
-class _Stop(Exception):  # noqa: N818 - said to the operator as it stands
-    """The command cannot be carried out; the message says why."""
-
-
-@asynccontextmanager
-async def _house() -> AsyncIterator[_House]:
-    settings = _settings()
-    async with _databases(settings) as (identity, lounge):
-        if settings.embedded:
-            await upgrade(lounge, "lounge")
-            await upgrade(identity, "identity")
-        if not (await current(lounge, "lounge") and await current(identity, "identity")):
-            raise _Stop("The databases are not at the newest revision: run `lounge upgrade` first.")
-        keys = await open_keys(settings, identity, lounge)
-        doctors = Doctors(identity, lounge, keys, settings)
-        try:
-            yield _House(settings, identity, lounge, keys, doctors)
-        finally:
-            doctors.close()
-
-
-@asynccontextmanager
-async def _databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
-    await asyncio.to_thread(settings.data.mkdir, mode=0o700, parents=True, exist_ok=True)
-    identity, lounge = Database(settings.identity_url), Database(settings.database_url)
-    try:
-        yield identity, lounge
-    finally:
-        await identity.close()
-        await lounge.close()
 
 
 def _settings() -> Settings:
@@ -289,7 +225,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         _say_and_leave(say(refusal.key, "en", **refusal.values))
     except StorageError as fault:
         _say_and_leave(f"The database is away, full or locked: {fault}.")
-    except (_Stop, KeyFault, NotForShow, RoomsFileError, ReplayFault, Unreachable) as reason:
+    except (NotUpgraded, KeyFault, RoomsFileError, ReplayFault, Unreachable) as reason:
         _say_and_leave(str(reason))
 
 

@@ -72,12 +72,10 @@ export class RoomList extends HTMLElement {
     put(link, 'href', address);
     put(link, 'aria-current', this.#current === room.id && 'page');
     write(title, words.title(room.title));
-    write(band, words.band(room.present));
-    const key_unread = room.unread ? String(room.unread) : '';
-    if (unread.dataset.n !== key_unread) {
-      unread.dataset.n = key_unread;
-      unread.replaceChildren(...(room.unread ? unreadMark(room.unread) : []));
-    }
+    write(band, room.id === 'me' ? '' : words.band(room.present));
+    const n = String(room.unread ?? 0);
+    if (unread.dataset.n !== n) unread.replaceChildren(...(room.unread ? unreadMark(room.unread) : []));
+    unread.dataset.n = n;
     return row;
   }
 

@@ -69,7 +69,8 @@ export class RoomView extends HTMLElement {
   #facts(listed) {
     const { mode, state, present } = this.#room;
     const line = { live: 'room.live', refused: '', replaying: 'connection.catching_up' }[state] ?? 'room.not_live';
-    const facts = [words.band(present ?? listed?.present), line && words.t(line)];
+    const here = this.#room.id === 'me' ? '' : words.band(present ?? listed?.present);
+    const facts = [here, line && words.t(line)];
     if (mode.frozen) facts.push(words.t('room.frozen'));
     if (mode.slow) facts.push(words.count('room.slow', mode.slow));
     return facts.filter(Boolean).join(' · ');
