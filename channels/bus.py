@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgpack  # type: ignore[import-untyped]
+import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -100,20 +100,17 @@ class Bus:
 
     def _receive(self, channel: bytes, data: bytes) -> None:
         try:
-            origin, head, count, rows = msgpack.unpackb(data)
-            if origin == self._origin:
-                return
+            origin, head, count, rows = _PACKED.decode(data)
             room = channel.decode().removeprefix(CHANNEL)
-            hint = Hint(room, head, count, tuple(Item(*row) for row in rows))
-        except (ValueError, TypeError, msgpack.UnpackException):
+        except (msgspec.DecodeError, UnicodeError):
             log.warning("hint not understood")
             return
-        self._hear(hint)
+        if origin != self._origin:
+            self._hear(Hint(room, head, count, tuple(Item(*row) for row in rows)))
 
     def _packed(self, hint: Hint) -> bytes:
         rows = [(i.seq, i.id, i.count, i.payload, i.about, i.rewrites) for i in hint.items]
-        packed: bytes = msgpack.packb((self._origin, hint.head, hint.count, rows))
-        return packed
+        return msgspec.msgpack.encode((self._origin, hint.head, hint.count, rows))
 
 
 def _joined(hints: Sequence[Hint]) -> list[Hint]:
@@ -125,3 +122,7 @@ def _joined(hints: Sequence[Hint]) -> list[Hint]:
         Hint(name, group[-1].head, group[-1].count, tuple(i for h in group for i in h.items))
         for name, group in rooms.items()
     ]
+
+
+_Row = tuple[int, str, int, bytes, int | None, bool]
+_PACKED = msgspec.msgpack.Decoder(tuple[bytes, int, int, list[_Row]])

@@ -31,7 +31,7 @@ class Subscriber(Protocol):
         ...
 
     def lost(self) -> None:
-        """The log could not be read: end the connection, so that the client comes back and asks."""
+        """It cannot be served any further: end the connection, so that the client comes back and asks."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -17,6 +17,7 @@ from channels.cursor import Cursor, Gone
 from channels.ring import Framer, Item, Ring
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 TAIL_ENTRIES = 500
 PAGE_ENTRIES = 256
@@ -52,7 +53,7 @@ class LiveRoom:
     cursors: set[Cursor] = field(default_factory=set)
     noted: int = 0
     oldest: int = 1
-    filling: asyncio.Task[None] | None = None
+    filling: asyncio.Task[Exception | None] | None = None
     flush_due: bool = False
     empty_since: float = 0.0
 
@@ -64,8 +65,8 @@ class Hub:
         self._log = log
         self._framers = framers
         self._rooms: dict[str, LiveRoom] = {}
-        self._pages: dict[tuple[str, int], asyncio.Future[Page]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pages: dict[tuple[str, int, int], asyncio.Future[Page]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.reads = 0
         """Reads of the log so far: backfills, pages and openings."""
         self.deliveries = 0
@@ -80,7 +81,7 @@ class Hub:
             opened = asyncio.get_running_loop().create_future()
             room = LiveRoom(name, Ring(self._framers, 0, 0), opened)
             self._rooms[name] = room
-            await self._open(room)
+            self._spawn(self._open(room))  # whoever asked first may leave: the others still wait
         room.empty_since = asyncio.get_running_loop().time()
         await asyncio.shield(room.opened)
         return room
@@ -104,8 +105,8 @@ class Hub:
 
     def listen(self, room: LiveRoom, cursor: Cursor) -> None:
         """Go live. Only in the same step as `catch_up` returned: nothing may come in between."""
-        if self._rooms.get(room.name) is not room:
-            raise Gone  # it took so long that the room was forgotten: come back
+        if cursor.left or self._rooms.get(room.name) is not room:
+            raise Gone  # it left meanwhile, or took so long that the room was forgotten
         if cursor.seq != room.ring.head:
             raise ValueError(f"a cursor at {cursor.seq} cannot go live at head {room.ring.head}")
         room.cursors.add(cursor)
@@ -145,11 +146,14 @@ class Hub:
         return room if room is not None and room.opened.done() else None
 
     async def refresh(self, room: LiveRoom, head: int) -> None:
-        """Read on until the room's head is at least `head`, or the log has no more."""
+        """Read on until the room's head is at least `head`, or the log has no more.
+
+        Raises what the log raises.
+        """
         room.noted = max(room.noted, head)
-        self._fill(room)
-        if room.filling is not None:
-            await asyncio.shield(room.filling)
+        fault = await asyncio.shield(self._fill(room))
+        if fault is not None:
+            raise fault
 
     def sweep(self) -> None:
         """Forget rooms that nobody has listened to for a minute."""
@@ -169,13 +173,12 @@ class Hub:
         try:
             self.reads += 1
             page = await self._log.tail(room.name, TAIL_ENTRIES)
-        except BaseException as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told to whoever waits
             del self._rooms[room.name]
-            room.opened.set_exception(
-                Gone() if isinstance(error, asyncio.CancelledError) else error
-            )
-            room.opened.exception()  # whoever waits is told; nobody waiting is no fault
-            raise
+            fault = Gone() if isinstance(error, asyncio.CancelledError) else error
+            room.opened.set_exception(fault)
+            room.opened.exception()  # nobody waiting is no fault
+            return
         before = page.items[0].seq - 1 if page.items else page.head
         room.oldest = page.oldest
         room.ring = Ring(self._framers, before, page.count)
@@ -186,34 +189,40 @@ class Hub:
         if room.noted > room.ring.head:
             self._fill(room)
 
-    def _fill(self, room: LiveRoom) -> None:
+    def _fill(self, room: LiveRoom) -> asyncio.Task[Exception | None]:
         if room.filling is None:
             room.filling = self._spawn(self._fill_hole(room))
+        return room.filling
 
-    async def _fill_hole(self, room: LiveRoom) -> None:
+    async def _fill_hole(self, room: LiveRoom) -> Exception | None:
         try:
             while room.noted > room.ring.head:
                 self.reads += 1
-                page = await self._log.after(room.name, room.ring.head, PAGE_ENTRIES)
+                before = room.ring.head
+                page = await self._log.after(room.name, before, PAGE_ENTRIES)
                 for item in page.items:
                     if item.seq == room.ring.head + 1:
                         room.ring.append(item)
                 _refresh(room, page)
                 self._flush_soon(room)
-                if not page.items:
-                    room.noted = room.ring.head
+                if room.ring.head == before:  # the log has no more, whatever was said of it
+                    room.noted = before
         except Exception as error:  # noqa: BLE001 - the head poll asks again
             log.warning("backfill failed", fault=type(error).__name__)
+            return error
         finally:
             room.filling = None
+        return None
 
     async def _taken_from_log(self, room: LiveRoom, cursor: Cursor) -> tuple[bytes, int]:
         page = await self._page(room, cursor.seq)
-        if not page.items:
-            raise Gone  # the log ends before where it was: the client must come back and ask
+        if not page.items or page.items[0].seq != cursor.seq + 1:
+            raise Gone  # the log does not go on from where it was: the client must come back and ask
         frames: list[bytes] = []
         size = 0
         for item in page.items:
+            if item.seq > room.ring.head:
+                break  # it will come with the ring: nobody overtakes the room
             frame = self._framers[cursor.subscriber.dialect](item.payload)
             if frames and size + len(frame) > CHUNK_BYTES:
                 break
@@ -222,8 +231,8 @@ class Hub:
         return b"".join(frames), cursor.seq + len(frames)
 
     async def _page(self, room: LiveRoom, after: int) -> Page:
-        """One read however many cursors stand at the same place."""
-        key = (room.name, after)
+        """One read however many cursors stand at the same place, none older than what is known."""
+        key = (room.name, after, room.ring.head)
         flight = self._pages.get(key)
         if flight is None:
             self.reads += 1
@@ -268,12 +277,14 @@ class Hub:
             cursor.behind = False
         except Gone:
             room.cursors.discard(cursor)
+            if not cursor.left:
+                cursor.subscriber.lost()
         except Exception as error:  # noqa: BLE001 - told to the client as a lost connection
             log.warning("catch-up failed", fault=type(error).__name__)
             room.cursors.discard(cursor)
             cursor.subscriber.lost()
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -199,7 +199,7 @@ class Attendance:
 
     def _own_rooms(self) -> list[str]:
         doctor, rooms = self._guest.doctor, self._lounge.rooms
-        known = ((room_id, rooms.find(room_id)) for room_id in self._shelf.rooms)
+        known = ((id, rooms.find(id)) for id in self._shelf.rooms if id != private.ROOM)
         own = [id for id, room in known if room and policy.may_enter(doctor, room, rooms)]
         return [private.ROOM, *own][:OWN_ROOMS]
 

@@ -13,7 +13,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from limits import RateLimitItem
 
@@ -72,8 +72,8 @@ class Seat:
     room: Room
     number: int
     persona: Persona
-    unwritten: bool
-    """True while the persona's row (or its coarser badge) still has to be written with a say."""
+    stored: str | None
+    """The badge that the persona's row holds; None before its first say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,7 @@ class Conversation:
         badge = self._personas.badge_of(guest.doctor)
         if stored is not None:
             badge = self._personas.meet(decode_badge(stored), badge)
-        persona = Persona(persona_id, ANONYMOUS, badge)
-        return Seat(guest, room, number, persona, unwritten=stored != encode_badge(badge))
+        return Seat(guest, room, number, Persona(persona_id, ANONYMOUS, badge), stored)
 
     async def number(self, room_id: str) -> int:
         """The room's number in SQL, given on first use."""
@@ -155,8 +154,10 @@ class Conversation:
             return await self._recalled(request, refusal)
         draft = _draft("say", {"text": text}, seat.persona, reply_to, tuple(index_terms(text)))
         steps = () if reply_to is None else (entries.say_stands(seat.number, reply_to),)
-        outcome = await self._commit(seat, request, _Plan(draft, steps, self._introduction(seat)))
-        seat.unwritten = False
+        persona = _introduction(seat)
+        outcome = await self._commit(seat, request, _Plan(draft, steps, persona))
+        if persona is not None and not outcome.duplicate:
+            seat.stored = persona.badge
         return outcome
 
     async def edit(self, seat: Seat, seq: int, cid: str, text: str) -> Outcome:
@@ -255,12 +256,6 @@ class Conversation:
         letters = () if is_own else await self._letter_to_author(seat, seq, was.persona, reason)
         steps = (*entries.erase(seat.number, seq, was.edited), removal)
         return _Plan(draft, steps, letters=letters)
-
-    def _introduction(self, seat: Seat) -> PersonaRow | None:
-        persona = seat.persona
-        if not seat.unwritten:
-            return None
-        return PersonaRow(persona.id, persona.face, encode_badge(persona.badge))
 
     async def _letter_to_author(
         self, seat: Seat, seq: int, author: bytes | None, reason: str | None
@@ -380,12 +375,20 @@ class Conversation:
         if seat.guest.ended:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
         policy.admit(seat.guest.doctor, seat.room.id, self._catalogue)
+        self._coarsen(seat)
         if not text.strip():
             raise Refusal(Code.INVALID, "refusal.empty", field="text")
         if face != ANONYMOUS:
             raise Refusal(Code.FORBIDDEN, "refusal.face")
         self._limits.spend(limit, seat.guest.doctor.id)  # first: the guard's work is not free
         self._clean(text)
+
+    def _coarsen(self, seat: Seat) -> None:
+        """The k-guard is asked with every say: colleagues may have gone since the join."""
+        shown = seat.persona.badge
+        badge = self._personas.meet(shown, self._personas.badge_of(seat.guest.doctor))
+        if badge != shown:
+            seat.persona = replace(seat.persona, badge=badge)
 
     def _clean(self, text: str) -> None:
         """Short enough, and nothing in it that leads to a person."""
@@ -394,6 +397,14 @@ class Conversation:
         held = guard.examine(text)
         if held:
             raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy", spans=held)
+
+
+def _introduction(seat: Seat) -> PersonaRow | None:
+    """The persona's row, when it is not there yet or its badge has become coarser."""
+    persona, badge = seat.persona, encode_badge(seat.persona.badge)
+    if badge == seat.stored:
+        return None
+    return PersonaRow(persona.id, persona.face, badge, was=seat.stored)
 
 
 def _draft(

@@ -48,9 +48,8 @@ class Door:
         self._doctors = doctors
         self._guests: set[Guest] = set()
         self._checking: asyncio.Task[None] | None = None
-        self._wanted = 0
         self.epoch = 0
-        """The newest epoch for which every guest has been looked up."""
+        """The newest epoch that was heard of: whom it finds behind is looked up again."""
 
     def admit(self, visit: Visit, end: Callable[[Close], None], epoch: int) -> Guest:
         """Count a connection in, whose visit was looked up after the gate stood at `epoch`.
@@ -68,9 +67,9 @@ class Door:
         return frozenset(self._guests)
 
     def heard(self, epoch: int) -> None:
-        """The gate stands at `epoch`: check in the background if that is news."""
-        if epoch > self._wanted:
-            self._wanted = epoch
+        """The gate stands at `epoch`: check in the background whoever was looked up before that."""
+        self.epoch = max(self.epoch, epoch)
+        if any(guest.epoch < self.epoch and not guest.ended for guest in self._guests):
             self._start()
 
     async def recheck(self, guest: Guest, epoch: int) -> None:
@@ -78,7 +77,7 @@ class Door:
         for _ in range(CHECKS):  # one may have been under way before this epoch was known
             if guest.ended or guest.epoch >= epoch:
                 break
-            self._wanted = max(self._wanted, epoch)
+            self.epoch = max(self.epoch, epoch)
             await asyncio.shield(self._start())
         if guest.ended:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
@@ -95,13 +94,12 @@ class Door:
         return self._checking
 
     async def _check(self) -> None:
-        epoch = self._wanted
+        epoch = self.epoch
         guests = list(self._guests)
         try:
             standing = await self._doctors.still_open({guest.visit for guest in guests})
         except StorageError as error:
-            log.warning("visits not checked", fault=str(error))
-            self._wanted = self.epoch  # so that the next poll asks again
+            log.warning("visits not checked", fault=str(error))  # the next poll asks again
             return
         for guest in guests:
             visit = standing.get(guest.visit)
@@ -112,4 +110,3 @@ class Door:
             else:
                 guest.visit = visit
                 guest.epoch = max(guest.epoch, epoch)
-        self.epoch = max(self.epoch, epoch)

@@ -38,6 +38,8 @@ log = structlog.get_logger()
 WATCH_SECONDS = 0.5
 TIDY_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 10.0
+STEADY_SECONDS = 30.0
 
 
 class NotUpgraded(Exception):  # noqa: N818 - said to the operator as it stands
@@ -265,19 +267,23 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
 async def _for_ever(lounge: Lounge, name: str, work: Work, pause: float) -> None:
     """Run, and after a fault log its kind, back off and run again; `/readyz` shows what is down."""
     wait = WATCH_SECONDS
+    loop = asyncio.get_running_loop()
     while True:
+        began = loop.time()
         try:
             await work()
             lounge.faults.pop(name, None)
             wait = WATCH_SECONDS
             await asyncio.sleep(pause)
+            continue
         except StorageError as error:
             lounge.faults[name] = str(error)
             log.warning("loop waits for the database", loop=name, fault=str(error))
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, 10.0)
         except Exception as error:
             lounge.faults[name] = type(error).__name__
             log.error("loop failed", loop=name, fault=type(error).__name__, exc_info=True)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, 10.0)
+        if loop.time() - began > STEADY_SECONDS:
+            wait = WATCH_SECONDS
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+        lounge.faults.pop(name, None)  # it runs again; some never return to say so

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-import msgpack  # type: ignore[import-untyped]
+import msgspec
+from msgspec import Meta
 
 from lounge import policy
 from lounge.doctors import Doctor
@@ -117,13 +119,21 @@ def _found(entry: Entry, query: str) -> Found:
 
 
 def _cursor(hit: Hit) -> str:
-    packed = msgpack.packb((hit.at, hit.room_id, hit.seq))
+    packed = msgspec.msgpack.encode((hit.at, hit.room_id, hit.seq))
     return base64.urlsafe_b64encode(packed).decode()
 
 
 def _position(cursor: str) -> Position:
     try:
-        at, room_id, seq = msgpack.unpackb(base64.urlsafe_b64decode(cursor.encode()))
-        return Position(int(at), int(room_id), int(seq))
-    except (ValueError, TypeError, msgpack.UnpackException):
+        place = base64.urlsafe_b64decode(cursor.encode())
+        return Position(*msgspec.msgpack.decode(place, type=_PLACE))
+    except ValueError:
         raise Refusal(Code.INVALID, "refusal.cursor", field="cursor") from None
+
+
+_PLACE = tuple[
+    Annotated[int, Meta(ge=0, le=2**53)],
+    Annotated[int, Meta(ge=0, lt=2**31)],
+    Annotated[int, Meta(ge=0, le=2**53)],
+]
+"""What a cursor holds: no number in it is larger than its column."""

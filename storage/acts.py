@@ -41,11 +41,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PersonaRow:
-    """A persona that speaks for the first time, or whose badge has become coarser. `badge` is JSON."""
+    """A persona that speaks for the first time, or whose badge has become coarser than it `was`.
+
+    Badges are JSON. One that was changed by somebody else meanwhile stays as it is.
+    """
 
     id: bytes
     face: str
     badge: str
+    was: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

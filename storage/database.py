@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 log = structlog.get_logger()
 
 LOCK_PATIENCE_SECONDS = 5.0
+SCRUB_PATIENCE_MS = 100
 WAL_LIMIT_BYTES = 4 * 1024 * 1024
 READERS = 4
 
@@ -47,7 +49,7 @@ class Database:
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=READERS, begin="BEGIN")
         else:
-            self._writer = _engine(url, pool_size=READERS, pool_pre_ping=True)
+            self._writer = _postgres_engine(url)
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -62,18 +64,13 @@ class Database:
             raise _storage_error(error) from None
 
     @asynccontextmanager
-    async def writing(self, *, scrub: bool = False) -> AsyncIterator[AsyncConnection]:
-        """One transaction, committed at the end of the block or not at all. Raises StorageError.
-
-        `scrub` empties SQLite's write-ahead log afterwards, so that erased bytes do not linger in it.
-        """
-        async with self._exclusive():
-            try:
-                async with self._writer.begin() as connection:
-                    yield connection
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                raise _storage_error(error) from error
-            await self._checkpoint(scrub)
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end of the block or not at all. Raises StorageError."""
+        try:
+            async with self.raw_writing() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise _storage_error(error) from error
 
     @asynccontextmanager
     async def raw_writing(self) -> AsyncIterator[AsyncConnection]:
@@ -81,7 +78,8 @@ class Database:
         async with self._exclusive():
             async with self._writer.begin() as connection:
                 yield connection
-            await self._checkpoint(False)
+            if self.is_sqlite and self._wal_bytes() > WAL_LIMIT_BYTES:
+                await self._checkpoint("PASSIVE")
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -121,34 +119,34 @@ class Database:
                 pause = min(pause * 2, 0.02)
 
     def scrub_soon(self) -> None:
-        """Erased bytes wait in SQLite's write-ahead log: the next `tidy` or commit empties it."""
+        """Erased bytes wait in SQLite's write-ahead log: the next `tidy` empties it."""
         self._scrub_due = self.is_sqlite
 
     async def tidy(self) -> bool:
         """Empty the write-ahead log if erased bytes still wait in it. True when none does any more."""
         if self._scrub_due:
             async with self._exclusive():
-                await self._checkpoint(True)
+                self._scrub_due = not await self._checkpoint("TRUNCATE")
         return not self._scrub_due
 
-    async def _checkpoint(self, scrub: bool) -> None:
-        """Only ever called under the lock. The commit before it stands whatever happens here."""
-        self._scrub_due |= scrub and self.is_sqlite
-        if not self.is_sqlite or not (self._scrub_due or self._wal_bytes() > WAL_LIMIT_BYTES):
-            return
-        mode = "TRUNCATE" if self._scrub_due else "PASSIVE"
+    async def _checkpoint(self, mode: str) -> bool:
+        """Only ever called under the lock. What was committed before it stands, whatever happens here.
+
+        A reader may stand in its way: writers wait behind it only for a moment.
+        """
         try:
             async with self._writer.connect() as connection:
-                driver = (await connection.get_raw_connection()).driver_connection
-                assert driver is not None
-                cursor = await driver.execute(f"PRAGMA wal_checkpoint({mode})")
-                busy = (await cursor.fetchone())[0]
-                await cursor.close()
-        except (SQLAlchemyError, OSError) as error:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await driver.execute_fetchall(f"PRAGMA busy_timeout = {SCRUB_PATIENCE_MS}")
+                try:
+                    rows = await driver.execute_fetchall(f"PRAGMA wal_checkpoint({mode})")
+                finally:
+                    await driver.execute_fetchall(f"PRAGMA {_BUSY_TIMEOUT}")
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             log.warning("checkpoint failed", fault=type(error).__name__)
-            return
-        if not busy:
-            self._scrub_due = False
+            return False
+        ((busy, _, _),) = rows
+        return not busy
 
     def _wal_bytes(self) -> int:
         try:
@@ -160,6 +158,15 @@ class Database:
 def _engine(url: str, **options: Any) -> AsyncEngine:
     # hide_parameters: a statement in a log or an error never shows what was said
     return create_async_engine(url, hide_parameters=True, echo=False, **options)
+
+
+def _postgres_engine(url: str) -> AsyncEngine:
+    """Whoever holds a lock or does not answer is not waited for longer than a writer on SQLite is."""
+    patience: dict[str, Any] = {
+        "timeout": LOCK_PATIENCE_SECONDS,
+        "server_settings": {"lock_timeout": str(int(LOCK_PATIENCE_SECONDS * 1000))},
+    }
+    return _engine(url, pool_size=READERS, pool_pre_ping=True, connect_args=patience)
 
 
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
@@ -182,13 +189,15 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
     return engine
 
 
+_BUSY_TIMEOUT = "busy_timeout = 5000"
 _PRAGMAS = (
-    "busy_timeout = 5000",
+    _BUSY_TIMEOUT,
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
     "secure_delete = ON",
     "wal_autocheckpoint = 0",
+    "journal_size_limit = 0",  # or a log that was long once is checkpointed at every commit
 )
 
 

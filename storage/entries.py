@@ -123,10 +123,13 @@ async def seq_of_say(connection: AsyncConnection, room_number: int, count: int) 
     """The seq of the room's `count`-th say (1-based); 1 when count is below 1."""
     if count < 1:
         return 1
-    statement = select(func.min(entry.c.seq)).where(
-        entry.c.room_id == room_number, entry.c.says >= count
+    before = (  # from the end: who asks, asks for one of the last says
+        select(entry.c.seq)
+        .where(entry.c.room_id == room_number, entry.c.says < count)
+        .order_by(entry.c.seq.desc())
+        .limit(1)
     )
-    return (await connection.execute(statement)).scalar() or 1
+    return ((await connection.execute(before)).scalar() or 0) + 1
 
 
 async def says_at(connection: AsyncConnection, room_number: int, seq: int) -> int:

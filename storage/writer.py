@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Text, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,6 +45,7 @@ QUEUE_ACTS = 4096
 QUEUE_BYTES = 8 * 1024 * 1024
 
 Answer = Outcome | Exception
+_UNFIT = (ValueError, OverflowError)  # what drivers raise for a value that they cannot send
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,28 +117,25 @@ class Writer:
         return batch
 
     async def _settle(self, batch: Sequence[tuple[Act, asyncio.Future[Outcome]]]) -> None:
-        answers = await self._attempt([act for act, _ in batch])
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, Outcome):
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
+        """Everyone in the batch is answered, whatever happens to it."""
+        answers: Sequence[Answer] = [StorageError("writer") for _ in batch]
+        try:
+            answers = await self._attempt([act for act, _ in batch])
+        finally:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                _resolve(future, answer)
 
     async def _attempt(self, acts: Sequence[Act], *, again: bool = True) -> list[Answer]:
         """Commit, or find out what stood in the way: a lost connection, one bad act, or the database."""
         try:
             return await self._commit(acts)
-        except (IntegrityError, DataError) as error:
-            if len(acts) > 1:
-                half = len(acts) // 2
-                return [*await self._attempt(acts[:half]), *await self._attempt(acts[half:])]
-            return self._failed(acts, error)
-        except (SQLAlchemyError, StorageError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, StorageError, OSError, TimeoutError, *_UNFIT) as error:
             if again and isinstance(error, DBAPIError) and error.connection_invalidated:
                 # The commit's fate is unknown: run the same batch again, receipts decide.
                 return await self._attempt(acts, again=False)
+            if len(acts) > 1 and _is_about_a_row(error):
+                half = len(acts) // 2
+                return [*await self._attempt(acts[:half]), *await self._attempt(acts[half:])]
             return self._failed(acts, error)
 
     def _failed(self, acts: Sequence[Act], error: Exception) -> list[Answer]:
@@ -150,11 +148,18 @@ class Writer:
             answers = [await batch.admit(act) for act in acts]
             await batch.write()
         self.epoch = batch.epoch
-        if batch.commits:
-            self._announce(batch.commits)
         if any(commit.act.scrub for commit in batch.commits):
             self._database.scrub_soon()
+        if batch.commits:
+            self._tell(batch.commits)
         return answers
+
+    def _tell(self, commits: Sequence[Commit]) -> None:
+        try:
+            self._announce(commits)
+        except Exception as error:
+            # It is in SQL all the same: its senders are told so, and listeners learn it by the head poll.
+            log.error("announcement failed", fault=type(error).__name__, exc_info=True)
 
 
 @dataclass(slots=True)
@@ -207,6 +212,8 @@ class _Batch:
             return Outcome(placed, True) if fingerprint == act.fingerprint else CidConflict()
         if act.epoch != self.epoch:
             return Stale()
+        if act.room_id not in self.heads:
+            return StorageError("no such room")
         if act.steps and not await self._guarded(act):
             return Missed()
         self._place(act)
@@ -264,7 +271,7 @@ class _Batch:
                 "body": draft.body,
             }
         )
-        if draft.terms:
+        if draft.terms is not None:  # an empty row too: what takes it out again must find it
             self.index_rows.append(index.row(self.is_sqlite, room_id, placed.seq, draft.terms))
         return placed
 
@@ -273,7 +280,8 @@ class _Batch:
         run = self.connection.execute
         if self.persona_rows:
             rows = [
-                {"id": p.id, "face": p.face, "badge": p.badge} for p in self.persona_rows.values()
+                {"id": p.id, "face": p.face, "badge": p.badge, "was": p.was}
+                for p in self.persona_rows.values()
             ]
             await run(_UPSERT_PERSONA_SQLITE if self.is_sqlite else _UPSERT_PERSONA_POSTGRES, rows)
         if self.entry_rows:
@@ -291,6 +299,24 @@ class _Batch:
         ]
         if moved:
             await run(_MOVE_HEADS, moved)
+
+
+def _resolve(future: asyncio.Future[Outcome], answer: Answer) -> None:
+    if future.done():  # its sender has gone
+        return
+    if isinstance(answer, Outcome):
+        future.set_result(answer)
+    else:
+        future.set_exception(answer)
+
+
+def _is_about_a_row(error: Exception) -> bool:
+    """True when one act's own values are at fault (SQLSTATE classes 22 and 23), not the database."""
+    if isinstance(error, (IntegrityError, DataError, *_UNFIT)):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    state: str = getattr(cause, "sqlstate", None) or ""
+    return state[:2] in ("22", "23") or isinstance(getattr(cause, "__cause__", None), _UNFIT)
 
 
 def digest(slug: str, placed: Placed, draft: Draft) -> bytes:
@@ -314,11 +340,16 @@ _MOVE_HEADS = (
     .where(room.c.id == bindparam("room"))
     .values(last_seq=bindparam("head"), says=bindparam("count"))
 )
+_as_it_was = persona.c.badge == bindparam("was", type_=Text)
 _sqlite_persona = sqlite.insert(persona)
 _UPSERT_PERSONA_SQLITE = _sqlite_persona.on_conflict_do_update(
-    index_elements=[persona.c.id], set_={"badge": _sqlite_persona.excluded.badge}
+    index_elements=[persona.c.id],
+    set_={"badge": _sqlite_persona.excluded.badge},
+    where=_as_it_was,
 )
 _postgres_persona = postgresql.insert(persona)
 _UPSERT_PERSONA_POSTGRES = _postgres_persona.on_conflict_do_update(
-    index_elements=[persona.c.id], set_={"badge": _postgres_persona.excluded.badge}
+    index_elements=[persona.c.id],
+    set_={"badge": _postgres_persona.excluded.badge},
+    where=_as_it_was,
 )

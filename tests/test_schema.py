@@ -59,23 +59,19 @@ async def test_every_frame_that_the_document_lists_is_provoked(evening: dict[str
 
 async def test_an_extra_field_is_outside_the_schema(evening: dict[str, Sample]) -> None:
     for name, sample in evening.items():
-        check_frame(sample.frame, sample.asked)
-        with pytest.raises(ValidationError, match="unexpected"):
-            check_frame({**sample.frame, "doctor": "extra"}, sample.asked)
-            pytest.fail(f"{name} took an extra field")
+        assert _passes(sample.frame, sample.asked), name
+        assert not _passes({**sample.frame, "doctor": "extra"}, sample.asked), name
 
 
 async def test_an_extra_field_deep_inside_is_outside_the_schema(evening: dict[str, Sample]) -> None:
     says = evening["SayEvent"]
     spoken = copy.deepcopy(says.frame)
     spoken["by"]["badge"]["email"] = "extra"
-    with pytest.raises(ValidationError, match="unexpected"):
-        check_frame(spoken, says.asked)
+    assert not _passes(spoken, says.asked)
     past = evening["Past"]
     page = copy.deepcopy(past.frame)
     page["events"][0]["doctor"] = "extra"
-    with pytest.raises(ValidationError):
-        check_frame(page, past.asked)
+    assert not _passes(page, past.asked)
 
 
 async def test_a_missing_field_is_outside_the_schema(evening: dict[str, Sample]) -> None:
@@ -84,9 +80,7 @@ async def test_a_missing_field_is_outside_the_schema(evening: dict[str, Sample])
     for name, sample in evening.items():
         for field in set(documented[name]["required"]) - {"op", "kind", "ref"}:
             rest = {key: value for key, value in sample.frame.items() if key != field}
-            with pytest.raises(ValidationError):
-                check_frame(rest, sample.asked)
-                pytest.fail(f"{name} did without {field}")
+            assert not _passes(rest, sample.asked), f"{name} did without {field}"
             tried += 1
     assert tried > len(evening)
 
@@ -248,6 +242,14 @@ async def _spend_an_evening(house: House) -> list[Any]:
     await socket.farewell(RESTART, 0)
     assert {await guest.closed() for guest in (ana, ben, moira)} == {4012}
     return [ana, ben, moira]
+
+
+def _passes(frame: dict[str, Any], asked: dict[Any, str]) -> bool:
+    try:
+        check_frame(frame, asked)
+    except ValidationError:
+        return False
+    return True
 
 
 def _is_frame(value: Any) -> bool:

@@ -183,7 +183,7 @@ async def list_sessions(request: Request) -> Response:
 
 async def end_session(request: Request) -> Response:
     visit = await require_act(request)
-    await _doctors(request).end_session(visit.doctor.id, request.path_params["id"])
+    await _doctors(request).end_session(visit.doctor.id, path_id(request))
     return nothing()
 
 
@@ -210,7 +210,7 @@ async def add_token(request: Request) -> Response:
 
 async def end_token(request: Request) -> Response:
     visit = await require_act(request)
-    await _doctors(request).end_token(visit.doctor.id, request.path_params["id"])
+    await _doctors(request).end_token(visit.doctor.id, path_id(request))
     return nothing()
 
 
@@ -257,10 +257,22 @@ async def read_body(request: Request, shape: type[B]) -> B:
         if len(body) > LONGEST_BODY_BYTES:
             raise Refusal(Code.TOO_LONG, "request.too_long")
     try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        decoded = msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # never the decoder's own words: they may quote the body
         raise Refusal(Code.INVALID, "request.invalid") from None
+    for name in decoded.__struct_fields__:  # one database takes a NUL and the other does not
+        if isinstance(value := getattr(decoded, name), str) and "\0" in value:
+            raise Refusal(Code.INVALID, "refusal.nul", field=name)
+    return decoded
+
+
+def path_id(request: Request) -> str:
+    """The id in the path. Raises Refusal `not_found` for what no id can be."""
+    id = str(request.path_params["id"])
+    if "\0" in id:
+        raise Refusal(Code.NOT_FOUND, "refusal.no_such_page")
+    return id
 
 
 def answer(body: Struct, status: int = 200) -> Response:

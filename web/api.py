@@ -26,7 +26,7 @@ from lounge.opening import Lounge
 from lounge.rooms import Catalogue
 from lounge.words import in_language, say
 from web import wire
-from web.accounts import answer, nothing, read_body
+from web.accounts import answer, nothing, path_id, read_body
 from web.schemas import asyncapi_json, openapi_json
 from web.visitor import require_act, require_visit
 
@@ -180,8 +180,6 @@ async def search(request: Request) -> Response:
     if not visit.doctor.verified:
         raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
     body = await read_body(request, Query)
-    if "\0" in body.q:
-        raise Refusal(Code.INVALID, "refusal.nul", field="q")
     found, cursor = await lounge.search.find(
         visit.doctor, body.q, body.room, body.limit, body.cursor
     )
@@ -215,7 +213,7 @@ async def list_reports(request: Request) -> Response:
 async def close_one_report(request: Request) -> Response:
     visit = await require_act(request)
     body = await read_body(request, Closing)
-    await close_report(_lounge(request), visit.doctor, request.path_params["id"], body.outcome)
+    await close_report(_lounge(request), visit.doctor, path_id(request), body.outcome)
     return nothing()
 
 

@@ -9,8 +9,8 @@ from typing import TypedDict
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
 
 from lounge import demo
 from lounge.errors import RESTART, Refusal, StorageError
@@ -33,6 +33,10 @@ class Application(Starlette):
     """Starlette with a drain: uvicorn's own shutdown comes after it."""
 
     opened: Lounge | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The headers outside of everything: an answer to a fault has them too."""
+        return pages.SecurityHeaders(super().build_middleware_stack())
 
     async def drain(self) -> None:
         """Tell every client when to come back, then commit what was accepted."""
@@ -64,7 +68,6 @@ def build(settings: Settings) -> Application:
             *pages.routes,
         ],
         lifespan=lifespan,
-        middleware=[Middleware(pages.SecurityHeaders)],
         exception_handlers={
             Refusal: api.refused,
             StorageError: api.unstored,

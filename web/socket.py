@@ -230,6 +230,8 @@ class Connection:
         op = _op(command)
         try:
             _no_nul(command)
+            if not isinstance(command, wire.Say):
+                await self.ready()  # a large answer waits until the last one was taken
             answer = await _HANDLERS[type(command)](self, command)
             if answer is not None:
                 self._send(answer)

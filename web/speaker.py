@@ -108,8 +108,9 @@ class Speaker:
     async def _connected(self) -> ClientConnection:
         async with self._connecting:
             if self._connection is None or self._reader is None or self._reader.done():
-                self.reconnects += self._connection is not None
+                again = self._connection is not None
                 self._connection = await self._connect()
+                self.reconnects += again
                 self._joined.clear()
                 self._reader = asyncio.create_task(self._read(self._connection))
             return self._connection

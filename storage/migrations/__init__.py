@@ -26,6 +26,7 @@ async def upgrade(database: Database, store: Store) -> None:
     """Bring `store` to the newest revision, all of it or nothing. Raises StorageError."""
     async with database.writing() as connection:
         if not database.is_sqlite:  # two processes that start together upgrade one after the other
+            await connection.execute(text("SET LOCAL lock_timeout = 0"))
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         await connection.run_sync(_upgrade, store)
 

@@ -6,6 +6,7 @@ import { button, h } from './elements/dom.js';
 import { later } from './elements/later.js';
 
 const RETRY_MS = 3000;
+const REVOKED = 4503;
 const PROTOCOL = 4510;
 const root = document.documentElement;
 const demo = root.dataset.demo === 'demo';
@@ -21,6 +22,7 @@ async function open(reason) {
   const session = await patient(() => doors.get('/api/session').catch(nobody));
   await speak(session?.language ?? chosen ?? root.lang);
   if (!session) await door(reason);
+  else if (reason && session.verified) stop(reason);
   else if (!session.verified) await wait(session);
   else await inside(session);
 }
@@ -96,10 +98,16 @@ async function inside(session) {
 
 /** The server said: do not come back. */
 function away(code) {
-  if (code !== PROTOCOL) return open(words.t(code === 4503 ? 'trouble.revoked' : 'trouble.signed_out'));
+  if (code === PROTOCOL) stop(words.t('trouble.protocol'));
+  else open(words.t(code === REVOKED ? 'trouble.revoked' : 'trouble.signed_out'));
+}
+
+/** Something only the doctor can decide to try again. */
+function stop(reason) {
   leave();
+  leave = () => {};
   const again = button(words.t('app.reload'), () => location.reload(), { class: 'primary' });
-  document.body.replaceChildren(h('main', { class: 'page' }, h('div', { class: 'door' }, h('h1', {}, words.t('app.name')), h('p', { role: 'alert' }, words.t('trouble.protocol')), again)));
+  document.body.replaceChildren(h('main', { class: 'page' }, h('div', { class: 'door' }, h('h1', {}, words.t('app.name')), h('p', { role: 'alert' }, reason), again)));
 }
 
 async function signOut() {

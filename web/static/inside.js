@@ -86,7 +86,7 @@ class Inside {
     const on = (target, name, act) => target.addEventListener(name, act, { signal });
     on(window, 'popstate', () => this.#show(placeOf(location)));
     on(window, 'online', () => this.#look());
-    on(window, 'offline', () => this.#linked());
+    on(window, 'offline', () => this.#look());
     on(document, 'visibilitychange', () => this.#turned());
     on(document, 'keydown', (event) => this.#key(event));
     on(this.frame, 'click', (event) => this.#followed(event));
@@ -219,7 +219,7 @@ class Inside {
   #close() {
     this.#unfollow();
     this.#unfollow = () => {};
-    clearTimeout(this.#reading);
+    this.#markRead();
     this.current = null;
     this.list.current(null);
   }
@@ -256,29 +256,34 @@ class Inside {
   }
 
   /** Where the hand goes: to the composer, or, where that would raise a keyboard, to the title. */
-  #attend() {
-    requestAnimationFrame(() => {
-      if (byTouch() || this.room.composer.hidden) this.room.heading.focus();
-      else this.room.composer.focus();
-    });
+  async #attend() {
+    const room = this.current;
+    const before = document.activeElement;
+    await room.ready().catch(() => {});
+    if (room !== this.current || document.activeElement !== before || this.#place.name !== 'room') return;
+    if (byTouch() || this.room.composer.hidden) this.room.heading.focus();
+    else this.room.composer.focus();
   }
 
+  /** What stands at the end of the log, in sight, counts as read; said not more than twice a second. */
   #maybeRead() {
     const room = this.current;
-    const due = () => room && room === this.current && room.state === 'live' && room.head > (this.#read.get(room.id) ?? 0)
-      && this.room.log.atEnd && !document.hidden && this.room.checkVisibility();
-    if (!due()) return;
+    const seen = room?.state === 'live' && this.room.log.atEnd && !document.hidden && this.room.checkVisibility();
+    if (!seen || room.head <= (this.#read.get(room.id) ?? 0)) return;
+    this.#read.set(room.id, room.head);
+    this.#reading ||= setTimeout(() => this.#markRead(), READ_MS);
+  }
+
+  #markRead() {
     clearTimeout(this.#reading);
-    this.#reading = setTimeout(() => {
-      if (!due()) return;
-      this.#read.set(room.id, room.head);
-      this.lounge.read(room.id, room.head);
-    }, READ_MS);
+    if (this.#reading && this.current) this.lounge.read(this.current.id, this.#read.get(this.current.id));
+    this.#reading = 0;
   }
 
   #heard({ room, event }) {
     const others = room === this.current && !room.isMine(event);
     if (!others || !this.room.checkVisibility()) return;
+    if (document.hidden && !document.title.startsWith('•')) document.title = `• ${document.title}`;
     if (event.kind === 'say') this.announcer.say(`${authorOf(event)}: ${event.text}`, (n) => words.count('room.burst', n));
     if (event.kind === 'notice') this.announcer.say(words.t('row.notice'));
   }
@@ -390,6 +395,7 @@ class Inside {
 
   #turned() {
     if (document.hidden) return this.room.log.lookedAway();
+    this.#entitle();
     this.#look();
     this.#maybeRead();
   }

@@ -19,7 +19,7 @@ export class MessageComposer extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     this.about = h('div', { class: 'about', hidden: true });
-    this.verdict = h('div', { class: 'verdict', id: 'verdict', hidden: true });
+    this.verdict = h('div', { class: 'verdict', id: 'verdict', hidden: true, tabindex: '0', role: 'group', 'aria-label': words.t('compose.held') });
     this.mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' });
     this.text = h('textarea', { rows: '1', id: 'write', autocomplete: 'off', 'aria-describedby': 'plain verdict count' });
     this.label = h('label', { for: 'write', class: 'unseen' });

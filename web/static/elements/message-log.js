@@ -129,7 +129,7 @@ export class MessageLog extends HTMLElement {
   }
 
   get lastRow() {
-    return this.rows.querySelector('.row:last-of-type');
+    return this.rows.querySelector(':scope > .row:last-child');
   }
 
   draw() {
@@ -142,7 +142,7 @@ export class MessageLog extends HTMLElement {
     this.#marker();
     if (this.#pinned) this.#bottom();
     else this.#restore(eye);
-    this.#rove(this.rows.querySelector('[tabindex="0"]') ?? this.lastRow);
+    this.#rove(this.rows.contains(document.activeElement) ? null : this.lastRow);
     tell(this, 'drawn');
   }
 
@@ -197,7 +197,7 @@ export class MessageLog extends HTMLElement {
     if (this.awayAt !== undefined) {
       this.#fresh = says.find((entry) => entry.seq > this.awayAt && !room.isMine(entry))?.seq ?? 0;
     } else if (this.unread > 0 && room.state === 'live') {
-      this.#fresh = says.at(-Math.min(this.unread, says.length))?.seq ?? 0;
+      this.#fresh = says.slice(-this.unread).find((entry) => !room.isMine(entry))?.seq ?? 0;
     }
     return this.#fresh;
   }

@@ -6,7 +6,7 @@ const MOST = 8;
 
 /** The way to anywhere by a few letters: `matching(typed)` gives rooms; `go` and `search` act. */
 export function openPalette({ matching, own, go, search }) {
-  if (document.querySelector('dialog.palette')) return;
+  if (document.querySelector('.palette')) return;
   let choices = [];
   let at = 0;
   const input = h('input', { type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: 'false', 'aria-expanded': 'true', 'aria-controls': 'palette-list', 'aria-label': words.t('palette.label'), placeholder: words.t('palette.label') });

@@ -50,6 +50,7 @@ export class RoomView extends HTMLElement {
   /** Something about the room changed: its state, its mode, who is here. */
   changed() {
     if (!this.#room) return;
+    this.dataset.state = this.#room.state;
     const listed = this.#listed();
     write(this.heading, words.title(listed?.title) || this.#room.id);
     write(this.facts, this.#facts(listed));

@@ -11,6 +11,7 @@ const GLANCE_MS = 4_000;
 const STEADY_MS = 5_000;
 const SIGNED_OUT = 4501;
 const FLOOD = 4029;
+const OPEN = 1;
 
 /**
  * One line to the server that keeps itself up. `states` tells idle · connecting · open · waiting ·
@@ -64,7 +65,8 @@ export class Socket {
     const ref = ++this.#ref;
     return new Promise((resolve, reject) => {
       this.#pending.set(ref, { resolve, reject });
-      this.#ws.send(encode({ ...fields, op, ref }));
+      // A line that is closing takes nothing more; its close, which comes next, rejects this.
+      if (this.#ws.readyState === OPEN) this.#ws.send(encode({ ...fields, op, ref }));
     });
   }
 

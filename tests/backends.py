@@ -1,0 +1,43 @@
+"""The two kinds of SQL that everything runs on, for fixtures with `params=BOTH`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from storage.database import Database
+from storage.migrations import Store, upgrade
+from tests.postgres import drop_database, fresh_database
+
+
+@asynccontextmanager
+async def addresses(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, str]]:
+    """Settings that lead to empty, upgraded databases; none for the SQLite of the data folder."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    async with on_postgres(request.getfixturevalue("postgres_url")) as settings:
+        yield settings
+
+
+@asynccontextmanager
+async def on_postgres(server: str) -> AsyncIterator[dict[str, str]]:
+    """`database_url` and `identity_url` of two fresh databases there, dropped afterwards."""
+    lounge, identity = fresh_database(server), fresh_database(server)
+    try:
+        await _upgraded(lounge, "lounge")
+        await _upgraded(identity, "identity")
+        yield {"database_url": lounge, "identity_url": identity}
+    finally:
+        drop_database(lounge)
+        drop_database(identity)
+
+
+async def _upgraded(url: str, store: Store) -> None:
+    database = Database(url)
+    try:
+        await upgrade(database, store)
+    finally:
+        await database.close()

@@ -1,0 +1,1 @@
+"""`make bench`: what the server's work costs, measured on a real `lounge serve`. See docs/bench.md."""

@@ -1,0 +1,1 @@
+"""What a doctor does in the browser, done in Chromium against the real server."""
