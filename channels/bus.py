@@ -1,7 +1,8 @@
 """Hints between processes, over Redis pub/sub: what was committed, in which room.
 
 A hint is never the truth and never on the way of an answer: losing, doubling or reordering it costs a
-read of the log. One channel a room, `lounge:room:<name>`; every process listens to the pattern.
+read of the log. One channel a room, `lounge:<house>:room:<name>`; every process of a house listens to
+the pattern. Houses that share a Redis hear nothing of each other, for channels know no database number.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from channels.ring import Item
 
 log = structlog.get_logger()
 
-CHANNEL = "lounge:room:"
 QUEUED_HINTS = 1000
 PUBLISH_SECONDS = 0.25
 RETRY_SECONDS = 0.5
@@ -41,9 +41,10 @@ class Bus:
     """Publishes this process's hints and hears those of the others. `hear` and `resumed` never block."""
 
     def __init__(
-        self, redis: Redis, hear: Callable[[Hint], None], resumed: Callable[[], None]
+        self, redis: Redis, house: str, hear: Callable[[Hint], None], resumed: Callable[[], None]
     ) -> None:
         self._redis = redis
+        self.channel = f"lounge:{house}:room:"
         self._hear = hear
         self._resumed = resumed
         self._origin = secrets.token_bytes(8)
@@ -78,7 +79,7 @@ class Bus:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     pipe = self._redis.pipeline(transaction=False)
                     for hint in _joined(hints):
-                        pipe.publish(CHANNEL + hint.room, self._packed(hint))
+                        pipe.publish(self.channel + hint.room, self._packed(hint))
                     await pipe.execute()
             except (RedisError, OSError, TimeoutError):
                 self.dropped += len(hints)
@@ -88,7 +89,7 @@ class Bus:
         while True:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.psubscribe(CHANNEL + "*")
+                    await subscription.psubscribe(self.channel + "*")
                     self.is_up = True
                     self._resumed()
                     async for message in subscription.listen():
@@ -101,7 +102,7 @@ class Bus:
     def _receive(self, channel: bytes, data: bytes) -> None:
         try:
             origin, head, count, rows = _PACKED.decode(data)
-            room = channel.decode().removeprefix(CHANNEL)
+            room = channel.decode().removeprefix(self.channel)
         except (msgspec.DecodeError, UnicodeError):
             log.warning("hint not understood")
             return

@@ -37,7 +37,6 @@ class Arrival:
     seat: Seat | None
     start: int
     reset: Literal["unknown_cursor", "beyond_retention"] | None
-    present: Present
 
     @property
     def head(self) -> int:
@@ -89,16 +88,16 @@ class Attendance:
         if since is not None and since > live.ring.head:
             await self._lounge.hub.refresh(live, since)
         start, reset = await self._start(live, since, last)
-        return Arrival(room, live, seat, start, reset, self.present(room))
+        return Arrival(room, live, seat, start, reset)
 
     def enter(self, arrival: Arrival) -> Cursor:
-        """Take the place: of a former cursor in the same room nothing more is sent."""
+        """Take the place, and be counted: of a former cursor there nothing more is sent."""
         self.leave(arrival.room)
         cursor = Cursor(self._subscriber, arrival.start - 1)
         self._cursors[arrival.room] = cursor
         self._seats[arrival.room] = arrival.seat
         if arrival.seat is not None:
-            self._lounge.news.roster.enter(arrival.room, arrival.seat.persona.id)
+            self._lounge.news.roster.enter(arrival.room, self._member(arrival.room))
             self._shelf.joined(arrival.room)
         return cursor
 
@@ -114,7 +113,7 @@ class Attendance:
         if cursor is not None:
             self._lounge.hub.leave(self._name(room), cursor)
         if seat is not None:
-            self._lounge.news.roster.leave(room, seat.persona.id)
+            self._lounge.news.roster.leave(room, self._member(room))
 
     def leave_all(self) -> None:
         for room in list(self._cursors):
@@ -237,6 +236,9 @@ class Attendance:
             found = live.ring.seq_of_count(count)
             start = found or await self._lounge.transcript.seq_of_say(live.name, count)
         return max(start, live.ring.head - FRESH_ENTRIES + 1, live.oldest)
+
+    def _member(self, room: str) -> bytes:
+        return self._lounge.personas.member_of(self._guest.doctor.id, room)
 
     def _verified(self) -> None:
         if not self._guest.doctor.verified:

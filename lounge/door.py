@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from lounge.doctors import Doctor, Doctors, Visit
-from lounge.errors import REVOKED, SIGNED_OUT, Close, Code, Refusal, StorageError
+from lounge.errors import RESTART, REVOKED, SIGNED_OUT, Close, Code, Refusal, StorageError
 
 log = structlog.get_logger()
 
@@ -107,6 +108,8 @@ class Door:
                 guest.end(SIGNED_OUT)
             elif guest.doctor.verified and not visit.doctor.verified:
                 guest.end(REVOKED)
+            elif replace(visit.doctor, language=guest.doctor.language) != guest.doctor:
+                guest.end(RESTART)  # other rooms may be open to them now, and others closed
             else:
                 guest.visit = visit
                 guest.epoch = max(guest.epoch, epoch)

@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Code(StrEnum):
-    """Error codes of a reply (PROTOCOL, "Error codes"); the same words on the wire and in HTTP answers."""
+    """Error codes of a reply (docs/protocol.md); the same words on the wire and in HTTP answers."""
 
     BAD_FRAME = "bad_frame"
     UNKNOWN_OP = "unknown_op"

@@ -1,4 +1,4 @@
-"""What the lounge says: one type an event, as PROTOCOL lists them, and how entries become them."""
+"""What the lounge says: one type an event, as docs/protocol.md lists them, and how entries become them."""
 
 from __future__ import annotations
 

@@ -55,14 +55,18 @@ class _Inside(msgspec.Struct, frozen=True):
     notice: Said
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    at: int
+    notice: Said
+
+
 def letter(
     keys: Keys, doctor_id: str, notice: Mapping[str, object], *, at: int | None = None
 ) -> Letter:
     """A letter to go into the outbox in the transaction of the act that it tells of; `at` in ms."""
     id = secrets.token_bytes(16)
     now = time.time_ns() // 1_000_000 if at is None else at
-    inside = msgspec.json.encode(_Inside(doctor_id, now, dict(notice)))
-    padded = inside + b" " * (-len(inside) % _PADDED_TO)
+    padded = _padded(msgspec.json.encode(_Inside(doctor_id, now, dict(notice))))
     return Letter(id, keys.identity.seal(_LETTER, padded, id))
 
 
@@ -200,14 +204,20 @@ class Relay:
 
 def _sealed(keyring: Keyring, inside: _Inside, seq: int, letter_id: bytes) -> SealedEntry:
     about = _about(inside.doctor, seq)
-    sealed = keyring.seal(_ENTRY, msgspec.json.encode(inside.notice), about)
-    id = secrets.token_urlsafe(12)
-    return SealedEntry(inside.doctor, seq, id, inside.at, letter_id, sealed)
+    content = _padded(msgspec.json.encode(_Kept(inside.at, inside.notice)))
+    sealed = keyring.seal(_ENTRY, content, about)
+    return SealedEntry(inside.doctor, seq, secrets.token_urlsafe(12), letter_id, sealed)
 
 
 def _opened(keyring: Keyring, entry: SealedEntry) -> Notice:
     opened = keyring.unseal(_ENTRY, entry.sealed, _about(entry.doctor, entry.seq))
-    return Notice(entry.seq, entry.id, entry.at, msgspec.json.decode(opened, type=Said))
+    kept = msgspec.json.decode(opened, type=_Kept)
+    return Notice(entry.seq, entry.id, kept.at, kept.notice)
+
+
+def _padded(content: bytes) -> bytes:
+    """JSON may end in spaces: a sealed thing's length does not tell what it says."""
+    return content + b" " * (-len(content) % _PADDED_TO)
 
 
 def _about(doctor_id: str, seq: int) -> bytes:

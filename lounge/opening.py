@@ -186,6 +186,7 @@ async def _assembled(
     doctors = Doctors(identity, database, keys, settings)
     crowd = await count_crowd(doctors, catalogue, settings)
     personas = Personas(keys.persona.subkey("persona"), catalogue, crowd)
+    house = keys.persona.subkey("house")[:8].hex()  # what others on the same Redis do not share
     notices = Notices(identity, keys)
     private = PrivateLogs(keys, notices, lambda hint: lounge.tell(hint))
     transcript = Transcript(database, private)
@@ -206,10 +207,10 @@ async def _assembled(
         personas=personas,
         door=door,
         limits=limits,
-        news=News(Leases(redis)),
+        news=News(Leases(redis, house)),
         transcript=transcript,
         hub=Hub(transcript, framers),
-        bus=Bus(redis, lambda hint: lounge.hear(hint), lambda: lounge.poll_now()),
+        bus=Bus(redis, house, lambda hint: lounge.hear(hint), lambda: lounge.poll_now()),
         writer=writer,
         conversation=Conversation(
             database=database,

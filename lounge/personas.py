@@ -69,8 +69,11 @@ class Personas:
 
     def id_of(self, doctor_id: str, room: str, face: Face = ANONYMOUS) -> bytes:
         """The persona's id, 16 bytes."""
-        message = "\n".join((doctor_id, room, face)).encode()
-        return hmac.digest(self._key, message, hashlib.sha256)[:16]
+        return self._hash(doctor_id, room, face)
+
+    def member_of(self, doctor_id: str, room: str) -> bytes:
+        """As whom a doctor is counted in a room: no persona's id, or Redis would hold who is there."""
+        return self._hash(doctor_id, room, "here")
 
     def badge_of(self, doctor: Doctor) -> Badge:
         """The finest badge that at least `crowd.size` verified doctors share; empty when none is.
@@ -105,6 +108,9 @@ class Personas:
             return None
 
         return await asyncio.to_thread(search)
+
+    def _hash(self, *parts: str) -> bytes:
+        return hmac.digest(self._key, "\n".join(parts).encode(), hashlib.sha256)[:16]
 
 
 def by(persona: bytes, face: str, badge: Badge) -> By:

@@ -12,7 +12,7 @@ def admit(doctor: Doctor, room_id: str, catalogue: Catalogue) -> Room:
     if not doctor.verified:
         raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
     room = catalogue.find(room_id)
-    if room is None:
+    if room is None or room.kind == "me":  # one's own log is nobody else's room
         raise Refusal(Code.NOT_FOUND, "refusal.no_such_room")
     if not may_enter(doctor, room, catalogue):
         raise Refusal(Code.FORBIDDEN, "refusal.room_rule")

@@ -58,8 +58,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     data = Path(env.get("LOUNGE_DATA") or "data").absolute()
     return Settings(
         data=data,
-        database_url=env.get("LOUNGE_DATABASE_URL") or f"sqlite+aiosqlite:///{data}/lounge.db",
-        identity_url=env.get("LOUNGE_IDENTITY_URL") or f"sqlite+aiosqlite:///{data}/identity.db",
+        database_url=_database(env, "LOUNGE_DATABASE_URL", f"sqlite:///{data}/lounge.db"),
+        identity_url=_database(env, "LOUNGE_IDENTITY_URL", f"sqlite:///{data}/identity.db"),
         redis_url=env.get("REDIS_URL") or None,
         secret_file=_path(env, "LOUNGE_SECRET_FILE") or data / "identity.key",
         persona_secret_file=_path(env, "LOUNGE_PERSONA_SECRET_FILE") or data / "persona.key",
@@ -76,6 +76,24 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     value = env.get(name)
     return Path(value).absolute() if value else None
+
+
+def _database(env: Mapping[str, str], name: str, default: str) -> str:
+    """The URL with the driver that we use, however the platform spells the scheme."""
+    scheme, mark, rest = (env.get(name) or default).partition("://")
+    driver = _DRIVERS.get(scheme)
+    if not mark or driver is None:
+        raise ValueError(f"{name} must begin with postgresql:// or sqlite://, not {scheme!r}")
+    return f"{driver}://{rest}"
+
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
 
 
 def _listed(value: str | None) -> list[str]:

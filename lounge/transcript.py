@@ -79,10 +79,12 @@ class Transcript:
         if [before, after, around].count(None) != 2:
             raise Refusal(Code.INVALID, "refusal.one_of", field="before, after, around")
         if before is not None:
-            return _stretch(await self.before(room, before, limit), keep_last=True)
-        if after is None:
-            after = max(0, (around or 0) - (limit - 1) // 2 - 1)
-        return _stretch(await self.after(room, after, limit))
+            return _stretch(await self.before(room, before, limit), before)
+        if after is not None:
+            return _stretch(await self.after(room, after, limit), after)
+        middle = around or 0
+        start = max(0, middle - (limit - 1) // 2 - 1)
+        return _stretch(await self.after(room, start, limit), middle)
 
     async def before(self, room: str, seq: int, limit: int) -> Page:
         """Entries that precede `seq`, ascending."""
@@ -223,19 +225,20 @@ def _page(found: Sequence[Entry], head: Head) -> Page:
     )
 
 
-def _stretch(page: Page, *, keep_last: bool = False) -> Stretch:
+def _stretch(page: Page, near: int) -> Stretch:
+    """As many as fit, from the entry nearest to seq `near` outwards; at least that one."""
     payloads = [each.payload for each in page.items]
-    if keep_last:
-        payloads.reverse()
-    kept: list[bytes] = []
-    size = 0
-    for payload in payloads:
-        size += len(payload) + 1
-        if kept and size > PAGE_BYTES:
-            break
-        kept.append(payload)
-    if keep_last:
-        kept.reverse()
+    low = min(sum(each.seq < near for each in page.items), max(0, len(payloads) - 1))
+    high = low + 1
+    size = sum(map(len, payloads[low:high]))
+    grows = True
+    while grows:
+        grows = False
+        for at in (high, low - 1):
+            if 0 <= at < len(payloads) and size + len(payloads[at]) + 1 <= PAGE_BYTES:
+                size += len(payloads[at]) + 1
+                low, high, grows = min(low, at), max(high, at + 1), True
+    kept = payloads[low:high]
     return Stretch(kept, page.oldest, page.head, more=len(kept) < len(page.items))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redis.asyncio import Redis
 
-KEY = "lounge:here:"
 LEASE_SECONDS = 45
 STEP_SECONDS = 15
 EXCHANGE_SECONDS = 1.0
@@ -20,8 +19,9 @@ class Leases:
     Ends fall on whole steps of 15 s for everybody, so that two rooms' members cannot be matched by time.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, house: str) -> None:
         self._redis = redis
+        self.key = f"lounge:{house}:here:"
         self._held: dict[str, dict[bytes, int]] = {}
 
     async def exchange(
@@ -37,7 +37,7 @@ class Leases:
             for room in self._held.keys() | held.keys():
                 self._settle(pipe, room, self._held.get(room, {}), held.get(room, {}))
             for room in names:
-                pipe.zcount(KEY + room, now, "+inf")
+                pipe.zcount(self.key + room, now, "+inf")
             answers = await pipe.execute()
         self._held = held
         return dict(zip(names, answers[len(answers) - len(names) :], strict=True))
@@ -48,8 +48,8 @@ class Leases:
         gone = [member for member in before if member not in after]
         news = {member: end for member, end in after.items() if before.get(member) != end}
         if gone:
-            pipe.zrem(KEY + room, *gone)
+            pipe.zrem(self.key + room, *gone)
         if news:
-            pipe.zadd(KEY + room, news)
-            pipe.zremrangebyscore(KEY + room, "-inf", int(time.time()) - 1)
-            pipe.expire(KEY + room, LEASE_SECONDS + STEP_SECONDS)
+            pipe.zadd(self.key + room, news)
+            pipe.zremrangebyscore(self.key + room, "-inf", int(time.time()) - 1)
+            pipe.expire(self.key + room, LEASE_SECONDS + STEP_SECONDS)

@@ -67,9 +67,9 @@ class Roster:
             del self._here[room]
 
     def present(self, room: str) -> Band:
-        """The band as last shown, or as known here and now for a room not shown yet."""
+        """The band as last shown; as known here and now for a room that nobody was seen in yet."""
         shown = self._shown.get(room)
-        return band(self._count(room)) if shown is None else shown
+        return shown if shown is not None and shown.min else band(self._count(room))
 
     async def tick(self) -> None:
         """Renew what is here, read what is everywhere, tell of bands that changed."""

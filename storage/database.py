@@ -46,6 +46,7 @@ class Database:
         if self.is_sqlite:
             self.path = Path(self.url.database or "")
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=READERS, begin="BEGIN")
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.schema import gate
+
+_LOCK = 0x6A7E  # any number that nothing else in the database locks
 
 
 async def epoch(connection: AsyncConnection) -> int:
@@ -15,8 +17,20 @@ async def epoch(connection: AsyncConnection) -> int:
     return standing
 
 
+async def held_epoch(connection: AsyncConnection) -> int:
+    """As `epoch`, and it stays so until this transaction ends: whoever raises it waits for that."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    return await epoch(connection)
+
+
 async def raise_epoch(database: Database) -> int:
-    """Make every process check its sockets again. Returns the new epoch."""
+    """Make every process check its sockets again. Returns the new epoch.
+
+    Once it returns, nothing is committed any more that was allowed at an earlier one.
+    """
     async with database.writing() as connection:
+        if not database.is_sqlite:
+            await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         await connection.execute(update(gate).values(epoch=gate.c.epoch + 1))
         return await epoch(connection)

@@ -117,7 +117,6 @@ me_entry = Table(
     _of_doctor(primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
     Column("letter", LargeBinary, nullable=False, unique=True),  # so that none is carried twice
     Column("sealed", LargeBinary, nullable=False),
     sqlite_with_rowid=False,

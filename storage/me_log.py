@@ -14,12 +14,14 @@ from storage.identity_schema import doctor, me, me_entry
 
 @dataclass(frozen=True, slots=True)
 class SealedEntry:
-    """An entry of a doctor's log. `letter` is the id of the letter that brought it; `at` in ms."""
+    """An entry of a doctor's log. `letter` is the id of the letter that brought it.
+
+    Its time is inside the seal: beside the lounge store's it would tell whose say an act was about.
+    """
 
     doctor: str
     seq: int
     id: str
-    at: int
     letter: bytes
     sealed: bytes
 

@@ -199,7 +199,7 @@ class _Batch:
         return cls(
             connection=connection,
             is_sqlite=is_sqlite,
-            epoch=await gate.epoch(connection),
+            epoch=await gate.held_epoch(connection),
             at=time.time_ns() // 1_000_000,
             heads=heads,
             receipts=receipts,

@@ -59,6 +59,8 @@ class House:
     port: int
     doctors: dict[str, str] = field(default_factory=dict)
     guests: list[Guest] = field(default_factory=list)
+    passes: dict[str, str] = field(default_factory=dict)
+    """A token that each doctor's guests share: nobody may have more than twenty."""
 
     @property
     def url(self) -> str:
@@ -94,7 +96,9 @@ class House:
 
     async def guest(self, name: str, *rooms: str, **other: Any) -> Guest:
         """A doctor connected, with these rooms joined."""
-        guest = await Guest.connect(self.port, await self.token(name), **other)
+        if name not in self.passes:
+            self.passes[name] = await self.token(name)
+        guest = await Guest.connect(self.port, self.passes[name], **other)
         self.guests.append(guest)
         for room in rooms:
             await guest.join(room)
@@ -159,7 +163,7 @@ class Refused(AssertionError):
 
 
 class Guest:
-    """A client that follows PROTOCOL: JSON unless `msgpack`."""
+    """A client that follows docs/protocol.md: JSON unless `msgpack`."""
 
     def __init__(self, socket: ClientConnection, msgpack: bool) -> None:
         self.socket = socket
@@ -291,7 +295,7 @@ class Guest:
 
 
 def new_cid() -> str:
-    """A client id as PROTOCOL wants it."""
+    """A client id as docs/protocol.md wants it."""
     return secrets.token_urlsafe(18)
 
 

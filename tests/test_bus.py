@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 import channels.bus
-from channels.bus import CHANNEL, Bus, Hint
+from channels.bus import Bus, Hint
 from channels.ring import Item
 
 
@@ -46,12 +46,12 @@ class Processes:
     stack: AsyncExitStack
     room: str = field(default_factory=lambda: f"house/{secrets.token_hex(6)}")
 
-    async def open(self) -> Process:
-        return await self.stack.enter_async_context(_process(self.url, self.room))
+    async def open(self, house: str = "ours") -> Process:
+        return await self.stack.enter_async_context(_process(self.url, self.room, house))
 
 
 @asynccontextmanager
-async def _process(url: str, room: str) -> AsyncIterator[Process]:
+async def _process(url: str, room: str, house: str) -> AsyncIterator[Process]:
     def hear(hint: Hint) -> None:
         if hint.room.startswith(room):
             process.heard.append(hint)
@@ -66,7 +66,7 @@ async def _process(url: str, room: str) -> AsyncIterator[Process]:
 
     tasks: set[asyncio.Future[None]] = set()
     redis = Redis.from_url(url)
-    process = Process(room, Bus(redis, hear, resumed), redis)
+    process = Process(room, Bus(redis, house, hear, resumed), redis)
     running = asyncio.create_task(process.bus.run())
     try:
         await process.until(lambda: process.resumed > 0)
@@ -114,6 +114,20 @@ async def test_a_process_does_not_hear_itself(processes: Processes) -> None:
     assert [hint.head for hint in ours.heard] == [2]
 
 
+async def test_another_house_on_the_same_redis_hears_nothing(processes: Processes) -> None:
+    ours, other, stranger = [await processes.open(house) for house in ("ours", "ours", "theirs")]
+    ours.bus.publish(Hint(processes.room, 1, 1))
+    await other.hears(1)
+    stranger.bus.publish(Hint(processes.room, 9, 9))
+    other.bus.publish(Hint(processes.room, 2, 2))
+    await ours.hears(2)
+    assert [[hint.head for hint in each.heard] for each in (ours, other, stranger)] == [
+        [2],
+        [1],
+        [],
+    ]
+
+
 async def test_hints_of_one_moment_go_as_one_a_room_with_everything_in_them(
     processes: Processes,
 ) -> None:
@@ -154,8 +168,8 @@ GARBAGE = {
 @pytest.mark.parametrize("garbage", GARBAGE)
 async def test_what_is_no_hint_is_ignored(processes: Processes, garbage: str) -> None:
     ours, other = await processes.open(), await processes.open()
-    await ours.redis.publish(CHANNEL + processes.room, GARBAGE[garbage])
-    await ours.redis.publish(CHANNEL.encode() + b"\xff\xfe", GARBAGE[garbage])
+    await ours.redis.publish(ours.bus.channel + processes.room, GARBAGE[garbage])
+    await ours.redis.publish(ours.bus.channel.encode() + b"\xff\xfe", GARBAGE[garbage])
     ours.bus.publish(Hint(processes.room, 1, 1))
     await other.hears(1)
     assert [hint.head for hint in other.heard] == [1]
@@ -169,7 +183,7 @@ async def test_after_its_connections_were_killed_it_hears_and_is_heard_again(
     killer = Redis.from_url(processes.url)
     for n in range(1, 4):
         for kind in ("pubsub", "normal"):
-            await killer.execute_command("CLIENT", "KILL", "TYPE", kind)
+            await killer.client_kill_filter(_type=kind)
         await _exchanged(ours, other, 10 * n)
         await _exchanged(other, ours, 10 * n + 5)
     await killer.aclose()
@@ -190,7 +204,7 @@ async def test_a_redis_that_is_away_costs_hints_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(channels.bus, "RETRY_SECONDS", 0.01)
     redis = Redis.from_url("unix:///nowhere/at/all.sock")
-    bus = Bus(redis, lambda _: None, lambda: None)
+    bus = Bus(redis, "ours", lambda _: None, lambda: None)
     running = asyncio.create_task(bus.run())
     bus.publish(Hint("world", 1, 1))
     bus.publish(Hint("world", 2, 2))
@@ -207,6 +221,6 @@ async def test_a_redis_that_is_away_costs_hints_and_nothing_else(
 
 async def test_a_redis_that_pauses_delays_nobody_and_is_used_again(processes: Processes) -> None:
     ours, other = await processes.open(), await processes.open()
-    await ours.redis.execute_command("CLIENT", "PAUSE", "600", "ALL")
+    await ours.redis.client_pause(600)
     ours.bus.publish(Hint(processes.room, 1, 1))  # returns at once, whatever becomes of it
     await _exchanged(ours, other, 2)

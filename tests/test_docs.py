@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import msgspec
 import pytest
 from limits import RateLimitItem
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.routing import Mount, Route, WebSocketRoute
-from typer.main import get_command
 
 from lounge import errors, events, limits, opening
 from lounge.conversation import REPORT_KINDS
 from lounge.errors import Close, Code
-from lounge.settings import Settings, from_environment
+from lounge.settings import Settings
 from lounge.words import catalogue
 from storage.identity_schema import IDENTITY
 from storage.schema import LOUNGE
+from tests import pages
+from tests.pages import PACKAGES, ROOT
 from tests.schema import _ANSWERS
 from tests.support import House, open_house
 from web import api, schemas, socket, wire
-from web.app import build
-from web.cli import main
 from web.version import VERSION
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("web", "lounge", "channels", "presence", "storage")
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
     for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -57,52 +50,57 @@ FORBIDDEN = (
     r"(?i)\bTODO\b|\bFIXME\b|lorem ipsum",
 )
 
+OTHER_NAMES = {"lounge_session", "lounge_version"}
+"""A cookie and a table of Alembic's."""
+
 
 # -- the wire ------------------------------------------------------------------------------------
 
 
 def test_every_command_stands_in_the_protocol_with_its_fields_and_its_answer() -> None:
-    rows = {_codes(op)[0]: (fields, ok) for op, fields, ok in _rows(PROTOCOL, "Commands")}
+    rows = {pages.codes(op)[0]: (fields, ok) for op, fields, ok in pages.rows(PROTOCOL, "Commands")}
     assert set(rows) == set(wire.COMMANDS)
     for op, command in wire.COMMANDS.items():
         fields, ok = rows[op]
-        assert _names(command) - {"ref"} == set(_codes(fields)), op
-        optional = _optional(command) - {"before", "after", "around"}  # "one of" says it
-        assert optional == _marked(fields), op
+        assert pages.names(command) - {"ref"} == set(pages.codes(fields)), op
+        optional = pages.optional(command) - {"before", "after", "around"}  # "one of" says it
+        assert optional == pages.marked(fields), op
         answer = getattr(wire, _ANSWERS[op])
-        told = set(_codes(ok)) | ({"duplicate"} if op in ("leave", "read") else set())
-        assert _names(answer) - {"op", "ref"} == told, op
+        told = set(pages.codes(ok)) | ({"duplicate"} if op in ("leave", "read") else set())
+        assert pages.names(answer) - {"op", "ref"} == told, op
 
 
 def test_every_frame_of_the_servers_own_stands_in_the_protocol_with_its_fields() -> None:
-    rows = {row[0].strip("`"): row[1] for row in _rows(PROTOCOL, "What the server says by itself")}
-    frames = {_op(frame): frame for frame in get_args(wire.Announcement)}
+    rows = {
+        row[0].strip("`"): row[1] for row in pages.rows(PROTOCOL, "What the server says by itself")
+    }
+    frames = {pages.op(frame): frame for frame in get_args(wire.Announcement)}
     assert set(rows) == {*frames, "event"}
     for op, frame in frames.items():
-        inside = _names(wire.RoomNews) if op == "rooms" else set()
-        assert (_names(frame) - {"op"}) | inside == set(_codes(rows[op])), op
-    assert set(_codes(rows["event"])) == _common_to_events()
+        inside = pages.names(wire.RoomNews) if op == "rooms" else set()
+        assert (pages.names(frame) - {"op"}) | inside == set(pages.codes(rows[op])), op
+    assert set(pages.codes(rows["event"])) == pages.common_to_events()
 
 
 def test_every_kind_of_event_stands_in_the_protocol_with_its_fields() -> None:
-    rows = {row[0].strip("`"): row[1] for row in _rows(PROTOCOL, "Events")}
-    kinds = {_tag(event): event for event in get_args(events.Event)}
+    rows = {row[0].strip("`"): row[1] for row in pages.rows(PROTOCOL, "Events")}
+    kinds = {pages.tag(event): event for event in get_args(events.Event)}
     assert set(rows) == set(kinds)
     for kind, event in kinds.items():
-        own = _names(event) - _common_to_events() - {"op"}
-        assert own == set(_codes(rows[kind])), kind
-        assert _optional(event) - {"op"} == _marked(rows[kind]), kind
+        own = pages.names(event) - pages.common_to_events() - {"op"}
+        assert own == set(pages.codes(rows[kind])), kind
+        assert pages.optional(event) - {"op"} == pages.marked(rows[kind]), kind
 
 
 def test_every_shape_stands_in_the_protocol_with_its_fields() -> None:
-    rows = {row[0]: row[1] for row in _rows(PROTOCOL, "Shapes")}
+    rows = {row[0]: row[1] for row in pages.rows(PROTOCOL, "Shapes")}
     assert set(rows) == set(SHAPES)
     for name, shape in SHAPES.items():
-        assert _names(shape) == set(_codes(rows[name])), name
+        assert pages.names(shape) == set(pages.codes(rows[name])), name
 
 
 def test_every_error_code_stands_in_the_protocol_with_its_status() -> None:
-    rows = {row[0].strip("`"): row[1] for row in _rows(PROTOCOL, "Error codes")}
+    rows = {row[0].strip("`"): row[1] for row in pages.rows(PROTOCOL, "Error codes")}
     assert rows == {code.value: str(status) for code, status in api._STATUS.items()}
     assert set(rows) == {code.value for code in Code}
 
@@ -117,14 +115,14 @@ def test_no_document_names_an_error_code_that_does_not_exist() -> None:
 def test_every_close_code_stands_in_the_protocol_and_no_other_anywhere() -> None:
     ours = {int(code) for code in vars(errors).values() if isinstance(code, Close)}
     known = ours | set(socket._REASONS) | CLOSED_BY_OTHERS
-    assert {int(row[0]) for row in _rows(PROTOCOL, "Close codes")} == known
+    assert {int(row[0]) for row in pages.rows(PROTOCOL, "Close codes")} == known
     for page, text in PAGES.items():
         named = {int(code) for code in re.findall(r"(?<![\d,.:/-])4[05]\d\d(?![\d,/-])", text)}
         assert named - known - {4000, 4499, 4500, 4999} == set(), page
 
 
 def test_every_limit_stands_in_the_protocol_as_it_is() -> None:
-    rows = {re.split(r"\W", row[0])[0]: row[1] for row in _rows(PROTOCOL, "Limits")}
+    rows = {re.split(r"\W", row[0])[0]: row[1] for row in pages.rows(PROTOCOL, "Limits")}
     items = [each for each in vars(limits).values() if isinstance(each, RateLimitItem)]
     assert len(items) >= 5
     for item in items:
@@ -133,9 +131,9 @@ def test_every_limit_stands_in_the_protocol_as_it_is() -> None:
 
 
 def test_the_codes_that_a_command_or_a_notice_carries_stand_in_the_protocol() -> None:
-    assert set(_codes(_section(PROTOCOL, "Commands"))) >= REPORT_KINDS
+    assert set(pages.codes(pages.section(PROTOCOL, "Commands"))) >= REPORT_KINDS
     notices = {key.partition(".")[2] for key in catalogue() if key.startswith("notice.")}
-    assert set(_codes(_section(PROTOCOL, "Events"))) >= notices
+    assert set(pages.codes(pages.section(PROTOCOL, "Events"))) >= notices
 
 
 # -- HTTP ----------------------------------------------------------------------------------------
@@ -145,13 +143,15 @@ def test_every_route_stands_in_the_protocol_and_every_documented_route_is_there(
     tmp_path: Path,
 ) -> None:
     documented = {
-        route for row in _rows(PROTOCOL, "HTTP") for route in re.findall(r"`([A-Z]+ /\S*)`", row[0])
+        route
+        for row in pages.rows(PROTOCOL, "HTTP")
+        for route in re.findall(r"`([A-Z]+ /\S*)`", row[0])
     }
-    assert documented == set(_routes(tmp_path))
+    assert documented == set(pages.routes(tmp_path))
 
 
 def test_no_document_names_a_route_that_does_not_exist(tmp_path: Path) -> None:
-    there = [_pattern(route) for route in _routes(tmp_path)]
+    there = [pages.pattern(route) for route in pages.routes(tmp_path)]
     assert not any(each.fullmatch("GET /api/nowhere") for each in there)
     for page, text in PAGES.items():
         for named in re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`?]*)[^`]*`", text):
@@ -159,7 +159,7 @@ def test_no_document_names_a_route_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_every_field_of_a_request_or_an_answer_stands_in_the_protocol() -> None:
-    named = set(_codes(PROTOCOL))
+    named = set(pages.codes(PROTOCOL))
     for name, schema in schemas.openapi()["components"]["schemas"].items():
         assert set(schema.get("properties", {})) - named - {"error"} == set(), name
 
@@ -168,19 +168,19 @@ def test_every_field_of_a_request_or_an_answer_stands_in_the_protocol() -> None:
 
 
 def test_every_setting_stands_in_its_page_and_no_other() -> None:
-    rows = {_codes(row[0])[0] for row in _rows(PAGES["docs/settings.md"], "Settings")}
-    assert rows == set(_variables().values())
-    assert set(_variables()) == set(Settings.__dataclass_fields__)
+    rows = {pages.codes(row[0])[0] for row in pages.rows(PAGES["docs/settings.md"], "Settings")}
+    assert rows == set(pages.variables().values())
+    assert set(pages.variables()) == set(Settings.__dataclass_fields__)
 
 
 def test_every_variable_that_is_read_is_a_setting() -> None:
     source = (ROOT / "lounge" / "settings.py").read_text("utf-8")
     body = source[source.index("def from_environment") :]
-    assert set(re.findall(r'"([A-Z]+_[A-Z_]+)"', body)) == set(_variables().values())
+    assert set(re.findall(r'"([A-Z]+_[A-Z_]+)"', body)) == set(pages.variables().values())
 
 
 def test_no_document_names_a_variable_or_constant_that_does_not_exist() -> None:
-    source = "\n".join(_sources())
+    source = "\n".join(pages.sources())
     for page, text in PAGES.items():
         for name in re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", text):
             assert re.search(rf"\b{name}\b", source), f"{page}: {name}"
@@ -200,21 +200,21 @@ async def test_every_metric_stands_in_its_page_with_its_type_and_no_other(house:
         for family in text_string_to_metric_families(text)
         if not family.name.endswith("_created")
     }
-    rows = _rows(PAGES["docs/operations.md"], "Metrics")
+    rows = pages.rows(PAGES["docs/operations.md"], "Metrics")
     assert {row[0].strip("`"): row[1].partition(",")[0] for row in rows} == served
     for page, words in PAGES.items():
-        assert set(re.findall(r"\b(lounge_\w+)\b", words)) - {*served, *_OTHER_NAMES} == set(), page
+        assert set(re.findall(r"\b(lounge_\w+)\b", words)) - {*served, *OTHER_NAMES} == set(), page
 
 
 async def test_every_background_loop_stands_in_its_page_and_no_other(house: House) -> None:
-    rows = _rows(PAGES["docs/operations.md"], "Is it well?")
+    rows = pages.rows(PAGES["docs/operations.md"], "Is it well?")
     loops = [row[0].strip("`") for row in rows if len(row) == 3]
     assert loops == [name for name, _, _ in opening._loops(house.lounge)]
 
 
 def test_what_readyz_says_stands_in_its_page() -> None:
-    told = set(_codes(_section(PAGES["docs/operations.md"], "Is it well?")))
-    assert _names(api.Health) <= told
+    told = set(pages.codes(pages.section(PAGES["docs/operations.md"], "Is it well?")))
+    assert pages.names(api.Health) <= told
 
 
 # -- the command line ----------------------------------------------------------------------------
@@ -222,23 +222,23 @@ def test_what_readyz_says_stands_in_its_page() -> None:
 
 def test_every_subcommand_has_its_section_and_every_section_its_subcommand() -> None:
     sections = re.findall(r"^## (lounge .+)$", PAGES["docs/cli.md"], re.MULTILINE)
-    assert sorted(sections) == sorted(_subcommands())
+    assert sorted(sections) == sorted(pages.subcommands())
 
 
 def test_the_walk_sees_subcommands_of_subcommands_and_their_options() -> None:
-    assert _subcommands()["lounge doctor verify"] == {"--revoke"}
+    assert pages.subcommands()["lounge doctor verify"] == {"--revoke"}
 
 
 def test_every_option_stands_with_its_subcommand_and_no_other() -> None:
-    for command, options in _subcommands().items():
-        rows = _rows(PAGES["docs/cli.md"], command)
-        assert {_codes(row[0])[0] for row in rows} == options, command
+    for command, options in pages.subcommands().items():
+        rows = pages.rows(PAGES["docs/cli.md"], command)
+        assert {pages.codes(row[0])[0] for row in rows} == options, command
 
 
 def test_no_document_names_a_subcommand_or_option_that_does_not_exist() -> None:
-    commands = _subcommands()
+    commands = pages.subcommands()
     for page, text in PAGES.items():
-        for line in re.findall(r"^ *(lounge [a-z].*)", "\n".join(_typed(text)), re.MULTILINE):
+        for line in re.findall(r"^ *(lounge [a-z].*)", "\n".join(pages.typed(text)), re.MULTILINE):
             known = [each for each in commands if re.match(rf"{each}\b", line)]
             assert known, f"{page}: {line}"
             used = set(re.findall(r"(?<=\s)--[a-z]+", line))
@@ -252,7 +252,16 @@ def test_every_module_stands_in_the_map_and_no_other() -> None:
     text = PAGES["docs/map.md"]
     named = re.findall(r"^\| `([^`]+\.py)` \|", text, re.MULTILINE)
     assert len(named) == len(set(named))
-    assert set(named) == set(_modules())
+    assert set(named) == set(pages.modules())
+
+
+def test_every_module_of_the_browsers_stands_in_its_page() -> None:
+    static = ROOT / "web" / "static"
+    modules = {
+        str(path.relative_to(ROOT)) for path in (*static.glob("*.js"), *static.glob("parts/*.js"))
+    }
+    named = {code for code in pages.codes(PAGES["docs/browser.md"]) if code.endswith(".js")}
+    assert modules - named == set()
 
 
 def test_every_table_stands_in_the_page_of_the_stores_and_no_other() -> None:
@@ -261,7 +270,7 @@ def test_every_table_stands_in_the_page_of_the_stores_and_no_other() -> None:
         ("The lounge store (`storage/schema.py`)", {*LOUNGE.tables, "entry_terms"}),
         ("The identity store (`storage/identity_schema.py`)", {*IDENTITY.tables}),
     ):
-        assert {row[0].strip("`") for row in _rows(text, heading)} == tables
+        assert {row[0].strip("`") for row in pages.rows(text, heading)} == tables
 
 
 def test_every_file_that_a_document_names_is_there() -> None:
@@ -279,7 +288,7 @@ def test_every_link_leads_somewhere() -> None:
                 path, _, anchor = link.partition("#")
                 target = (ROOT / page).parent / path if path else ROOT / page
                 assert target.exists(), f"{page}: {link}"
-                assert not anchor or anchor in _anchors(target), f"{page}: {link}"
+                assert not anchor or anchor in pages.anchors(target), f"{page}: {link}"
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
@@ -312,130 +321,3 @@ def test_every_page_begins_with_what_it_is_about(document: str) -> None:
     first, empty, then = PAGES[document].split("\n")[:3]
     assert first.startswith("# ")
     assert (empty, bool(then)) == ("", True)
-
-
-# -- privates ------------------------------------------------------------------------------------
-
-_OTHER_NAMES = {"lounge_session", "lounge_version"}
-"""A cookie and a table of Alembic's."""
-
-
-def _section(text: str, heading: str) -> str:
-    """What stands under a heading, up to the next one of any level."""
-    parts = re.split(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    found = [body for title, body in zip(parts[1::2], parts[2::2], strict=True) if title == heading]
-    assert len(found) == 1, f"{heading}: {len(found)} sections"
-    return found[0]
-
-
-def _rows(text: str, heading: str) -> list[list[str]]:
-    """The cells of every table row under a heading, without the tables' first two lines."""
-    rows: list[list[str]] = []
-    lines = _section(text, heading).split("\n")
-    for before, line in pairwise(lines):
-        if line.startswith("|") and before.startswith("|") and not line.startswith("|---"):
-            rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    return rows
-
-
-def _codes(text: str) -> list[str]:
-    """What stands between backticks."""
-    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-
-
-def _typed(text: str) -> list[str]:
-    """What a reader may type: code between backticks, and blocks of it."""
-    return [*_codes(text), *re.findall(r"```.*?\n(.*?)```", text, re.DOTALL)]
-
-
-def _marked(cell: str) -> set[str]:
-    """The names with a question mark after them."""
-    return set(re.findall(r"`(\w+)`\?", cell))
-
-
-def _names(shape: type) -> set[str]:
-    return {field.encode_name for field in msgspec.structs.fields(shape)}
-
-
-def _optional(shape: type) -> set[str]:
-    return {field.encode_name for field in msgspec.structs.fields(shape) if not field.required}
-
-
-def _op(frame: type) -> str:
-    (op,) = [each.default for each in msgspec.structs.fields(frame) if each.name == "op"]
-    return str(op)
-
-
-def _tag(event: Any) -> str:
-    return str(event.__struct_config__.tag)
-
-
-def _common_to_events() -> set[str]:
-    return set.intersection(*map(_names, get_args(events.Event))) - {"op"} | {"kind"}
-
-
-def _routes(folder: Path) -> Iterator[str]:
-    """As the protocol writes them: "GET /api/rooms/{room}/events"."""
-    for route in build(from_environment({"LOUNGE_DATA": str(folder)})).routes:
-        match route:
-            case Route(path=path, methods=methods):
-                names = (methods or set()) - {"HEAD"}
-                yield from (f"{name} {path.replace(':path', '')}" for name in names)
-            case WebSocketRoute(path=path):
-                yield f"GET {path}"
-            case Mount(path=path):
-                yield f"GET {path.replace(VERSION, '…')}"
-
-
-def _pattern(route: str) -> re.Pattern[str]:
-    """What a route takes, with anything in the place of its parameters."""
-    return re.compile(".+".join(map(re.escape, re.split(r"\{\w+\}|…", route))))
-
-
-def _variables() -> dict[str, str]:
-    """Field of the settings to the variable that its docstring begins with."""
-    tree = ast.parse((ROOT / "lounge" / "settings.py").read_text("utf-8"))
-    (body,) = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
-    found = {}
-    for field, docstring in pairwise(body):
-        match field, docstring:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(ast.Constant(value=str(words))):
-                found[name] = re.split(r"[:=]", words)[0]
-    return found
-
-
-def _subcommands() -> dict[str, set[str]]:
-    """Each leaf of the command line with its options."""
-
-    def walk(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
-        for word, child in getattr(command, "commands", {}).items():
-            yield from walk(f"{name} {word}", child)
-        if not getattr(command, "commands", {}):
-            options = {option for each in command.params for option in each.opts}
-            yield name, {option for option in options if option.startswith("--")} - {"--help"}
-
-    return dict(walk("lounge", get_command(main)))
-
-
-def _modules() -> Iterator[str]:
-    """Every module but the packages' own first pages and the revisions."""
-    for package in PACKAGES:
-        for path in (ROOT / package).rglob("*.py"):
-            is_first_page = path == ROOT / package / "__init__.py"
-            if not is_first_page and not path.name[0].isdigit():
-                yield str(path.relative_to(ROOT))
-
-
-def _sources() -> Iterator[str]:
-    """The text of everything but this file in which a name may be at home."""
-    for folder in (*PACKAGES, "tests"):
-        for path in (ROOT / folder).rglob("*.py"):
-            if path != Path(__file__):
-                yield path.read_text("utf-8")
-    yield (ROOT / "Makefile").read_text("utf-8")
-
-
-def _anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as those who render it make them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}

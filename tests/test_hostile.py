@@ -31,7 +31,7 @@ ROOM = "specialty/cardiology"
 OTHER_ROOM = "specialty/neurology"
 COOKIE = "lounge_session"
 MOST_WAITING_BYTES = 256 * 1024
-"""What one client that does not read may cost in memory (DESIGN, "isolated")."""
+"""What one client that does not read may cost in memory."""
 
 COMMANDS: dict[str, dict[str, Any]] = {
     "join": {"room": ROOM, "since": 0, "last": "x"},

@@ -63,6 +63,15 @@ def test_no_two_personas_of_one_doctor_share_anything() -> None:
     assert len({by.id for by in shown}) == len({by.name for by in shown}) == len(ids)
 
 
+def test_what_a_doctor_is_counted_as_is_none_of_her_personas() -> None:
+    people = personas()
+    faces: tuple[Face, ...] = ("anonymous", "screen", "named")
+    counted = people.member_of("ana", "world")
+    assert counted == people.member_of("ana", "world")
+    assert counted != people.member_of("ana", "country/ca")
+    assert counted not in {people.id_of("ana", "world", face) for face in faces}
+
+
 def test_without_the_key_a_persona_cannot_be_computed() -> None:
     assert personas(key=b"a" * 32).id_of("ana", "w") != personas(key=b"b" * 32).id_of("ana", "w")
 

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 import presence.leases
-from presence.leases import KEY, LEASE_SECONDS, STEP_SECONDS, Leases
+from presence.leases import LEASE_SECONDS, STEP_SECONDS, Leases
 from presence.roster import Band, Roster, band
 
 ANA, BEN, CHIARA = b"ana", b"ben", b"chiara"
@@ -53,14 +53,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def process(redis: Redis, *rooms: str) -> Process:
+def process(redis: Redis, *rooms: str, house: str = "ours") -> Process:
     shown = set(rooms)
     told: list[dict[str, Band]] = []
 
     def changed(bands: Mapping[str, Band]) -> None:
         told.append(dict(bands))
 
-    return Process(Roster(Leases(redis), lambda: shown, changed), shown, told)
+    return Process(Roster(Leases(redis, house), lambda: shown, changed), shown, told)
 
 
 # -- bands ---------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ async def test_rooms_that_nobody_is_in_leave_nothing_behind(redis: Redis, room: 
     here.roster.leave(room, ANA)
     await here.roster.tick()
     await here.roster.tick()
-    assert await redis.exists(KEY + room) == 0
+    assert await redis.exists(f"lounge:ours:here:{room}") == 0
     assert here.roster._here == {}
     assert here.roster._shown == {}
 
@@ -163,6 +163,14 @@ async def test_one_person_at_two_processes_is_one(redis: Redis, room: str) -> No
         await one.roster.tick()
         await other.roster.tick()
     assert one.roster.present(room) == Band(1, 2)
+
+
+async def test_another_house_on_the_same_redis_counts_its_own(redis: Redis, room: str) -> None:
+    ours, theirs = process(redis, room), process(redis, room, house="theirs")
+    ours.roster.enter(room, ANA)
+    await ours.roster.tick()
+    await theirs.roster.tick()
+    assert theirs.roster.present(room) == Band(0, 0)
 
 
 async def test_a_room_that_is_only_shown_is_counted_too(redis: Redis, room: str) -> None:
@@ -204,7 +212,7 @@ async def test_leases_end_on_whole_steps_so_that_two_rooms_cannot_be_matched_by_
         here.roster.enter(room, f"{n}".encode())
         clock.now = 1_800_000_000 + n
         await here.roster.tick()
-    ends = {end for _, end in await redis.zrange(KEY + room, 0, -1, withscores=True)}
+    ends = {await redis.zscore(f"lounge:ours:here:{room}", f"{n}") for n in range(STEP_SECONDS)}
     assert ends == {1_800_000_000 + LEASE_SECONDS}
 
 
@@ -214,7 +222,7 @@ async def test_a_redis_that_lost_everything_is_told_again(
     one, other = process(redis), process(redis, room)
     one.roster.enter(room, ANA)
     await one.roster.tick()
-    await redis.delete(KEY + room)
+    await redis.delete(f"lounge:ours:here:{room}")
     clock.now += STEP_SECONDS
     await one.roster.tick()
     await other.roster.tick()

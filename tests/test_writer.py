@@ -313,6 +313,42 @@ async def test_after_a_revocation_nothing_that_was_allowed_before_it_is_committe
     assert again.duplicate
 
 
+async def test_a_revocation_waits_for_the_commit_that_was_allowed_before_it(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> None:
+    """Else it would return, and a moment later an act of the revoked doctor would be committed."""
+    request.param = "postgres"
+    async with open_either(request, tmp_path_factory.mktemp("gate")) as stores:
+        database, room = stores.lounge, await new_room(stores.lounge)
+        plain = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        outsider, looker = await asyncpg.connect(plain), await asyncpg.connect(plain)
+        async with writing(database) as writer:
+            sent = say(room)
+            stuck = outsider.transaction()
+            await stuck.start()  # the batch reads the epoch, then waits for this row
+            await outsider.execute(
+                "INSERT INTO receipt (dedup, fingerprint, room_id) VALUES ($1, '', 0)", sent.dedup
+            )
+            answer = writer.submit(sent)
+            while await looker.fetchval(WAITING) < 1:
+                await asyncio.sleep(0)
+            raising = asyncio.create_task(gate.raise_epoch(database))
+            while not raising.done() and await looker.fetchval(WAITING) < 2:
+                await asyncio.sleep(0)
+            assert not raising.done()
+            await stuck.rollback()
+            assert (await answer).placed[0].seq == 1
+            assert await raising == 1
+        await outsider.close()
+        await looker.close()
+
+
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
 async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(
     lounge: Database, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

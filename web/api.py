@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 import structlog
 from msgspec import UNSET, Meta, UnsetType
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -54,7 +55,7 @@ _STATUS = {
 
 
 class ListedRoom(msgspec.Struct, frozen=True):
-    """A room that the doctor may enter. `own`: pinned or joined before."""
+    """A room that the doctor may enter. `own`: joined before, or `pinned` by them."""
 
     id: wire.RoomId
     title: wire.TitleAnswer
@@ -63,6 +64,7 @@ class ListedRoom(msgspec.Struct, frozen=True):
     unread: int
     present: Present
     own: bool
+    pinned: bool
 
 
 class RoomList(msgspec.Struct, frozen=True):
@@ -145,6 +147,7 @@ async def list_rooms(request: Request) -> Response:
                     unread=unread(standing.says, shelf.marks.get(room.id)),
                     present=lounge.news.present(room.id),
                     own=room.id in own,
+                    pinned=room.id in shelf.pinned,
                 )
             )
     return answer(RoomList(listed))
@@ -312,8 +315,13 @@ async def failed(request: Request, error: Exception) -> Response:
     return await refused(request, Refusal(Code.INTERNAL, "refusal.internal", mark=mark))
 
 
-async def not_there(request: Request, _: Exception) -> Response:
-    return await refused(request, Refusal(Code.NOT_FOUND, "refusal.no_such_page"))
+async def not_there(request: Request, error: Exception) -> Response:
+    """No such address, or not with this method."""
+    response = await refused(request, Refusal(Code.NOT_FOUND, "refusal.no_such_page"))
+    if isinstance(error, HTTPException):
+        response.status_code = error.status_code
+        response.headers.update(error.headers or {})
+    return response
 
 
 def language_of(connection: HTTPConnection) -> str:
@@ -347,7 +355,9 @@ def _is_local(request: Request) -> bool:
 def _has_metrics_token(request: Request) -> bool:
     path: Path | None = _lounge(request).settings.metrics_token_file
     given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-    return path is not None and secrets.compare_digest(path.read_bytes().strip(), given)
+    if path is None or not path.exists():
+        return False
+    return secrets.compare_digest(path.read_bytes().strip(), given)
 
 
 routes = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,9 @@ from starlette.types import ASGIApp
 
 from lounge import demo
 from lounge.errors import RESTART, Refusal, StorageError
-from lounge.opening import Lounge, count_crowd, open_lounge
+from lounge.keys import KeyFault
+from lounge.opening import Lounge, NotUpgraded, count_crowd, open_lounge
+from lounge.rooms import RoomsFileError
 from lounge.settings import Settings
 from web import accounts, api, pages, socket
 from web.metrics import Metrics
@@ -51,7 +54,7 @@ def build(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         assert isinstance(app, Application)
-        async with open_lounge(settings, socket.FRAMERS) as lounge:
+        async with _said_why(), open_lounge(settings, socket.FRAMERS) as lounge:
             if settings.demo:
                 await demo.fill(lounge.identity_database, now=time.time_ns() // 1_000_000)
                 lounge.personas.crowd = await count_crowd(lounge.doctors, lounge.rooms, settings)
@@ -75,3 +78,13 @@ def build(settings: Settings) -> Application:
             Exception: api.failed,
         },
     )
+
+
+@asynccontextmanager
+async def _said_why() -> AsyncIterator[None]:
+    """A reason that the operator can act on is printed as it stands; logs keep only its kind."""
+    try:
+        yield
+    except (NotUpgraded, KeyFault, RoomsFileError) as reason:
+        print(reason, file=sys.stderr, flush=True)
+        raise

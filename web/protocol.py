@@ -47,11 +47,14 @@ class Socket(WebSocketsSansIOProtocol):
 
     async def wait_ready(self, seconds: float) -> bool:
         """True once it may be written to; False when the peer took nothing for that long."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.writable.wait()
-        except TimeoutError:
-            return False
+        while not self.writable.is_set():
+            left = self.waiting_bytes()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.writable.wait()
+            except TimeoutError:
+                if self.waiting_bytes() >= left:
+                    return False
         return not self.disconnected
 
     def abort(self) -> None:

@@ -262,7 +262,7 @@ class Connection:
                 oldest=arrival.oldest,
                 you=arrival.you,
                 mode=Mode(),
-                present=arrival.present,
+                present=self._attendance.present(command.room),
             )
         )
         if arrival.reset is not None:
@@ -274,7 +274,12 @@ class Connection:
                     reason=arrival.reset,
                 )
             )
-        head = await self._attendance.follow(arrival, cursor)
+        try:
+            head = await self._attendance.follow(arrival, cursor)
+        except StorageError as error:  # it has had its answer: it must come back and ask again
+            log.warning("storage", op="join", fault=str(error))
+            self.lost()
+            return
         self._send(wire.Live(room=command.room, head=head))
 
     async def _leave(self, command: wire.Leave) -> wire.Done:

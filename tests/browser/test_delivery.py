@@ -23,8 +23,6 @@ async def on_a_line(opens: Opens, name: str = "ana") -> tuple[Window, Line]:
     return window, line
 
 
-
-
 async def test_a_doctor_who_lost_the_network_comes_back_without_a_hole(
     house: House, opens: Opens
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,7 +29,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Asy
     async with open_house(folder, redis_url, demo=True, bench=True) as house:
         guests = [await house.guest(name, ROOM) for name in ("ben", "chiara")]
         for n in range(1, SAID + 1):
-            await guests[n % 2].say(ROOM, f"entry number {n:03} of a long evening")
+            cid = f"history-{n:016}"
+            text = f"entry number {n:03} of a long evening"
+            await guests[0].send("say", room=ROOM, cid=cid, text=text)
+        await guests[1].reaches(ROOM, SAID)
         yield house
 
 
@@ -70,10 +74,22 @@ async def test_an_address_leads_to_an_entry_with_its_surroundings(opens: Opens) 
     row = ana.page.locator('.row[data-seq="123"]')
     await expect(row).to_be_focused()
     await expect(row).to_be_in_viewport()
-    await expect(row).to_have_class("row say landed")
+    await expect(row).to_have_class(re.compile("landed"))
     seqs = await ana.seqs()
     assert {121, 122, 124, 125} <= set(seqs)
     assert seqs == list(range(seqs[0], seqs[-1] + 1))
+
+
+async def test_a_quote_leads_back_across_what_was_never_loaded(house: House, opens: Opens) -> None:
+    ben = await house.guest("ben", ROOM)
+    await ben.say(ROOM, "an answer to something long ago", reply_to=17)
+    ana = await opens("ana", f"/rooms/{ROOM}")
+    await ana.is_live()
+    quote = (await ana.sees("an answer to something long ago")).locator(".quote")
+    await expect(quote).to_contain_text("entry number 017 of a long evening")
+    await quote.click()
+    await expect(ana.page.locator('.row[data-seq="17"]')).to_be_focused()
+    assert {15, 16, 18, 19} <= set(await ana.seqs())
 
 
 async def test_one_reads_down_again_from_an_old_entry_to_the_newest(opens: Opens) -> None:

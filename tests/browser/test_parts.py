@@ -117,7 +117,8 @@ async def test_addresses_and_places_are_each_others_inverse(opens: Opens) -> Non
     page = await part(opens)
     script = """async (module) => {
       const { addressOf, placeOf } = await import(module);
-      const places = [{ name: 'home' }, { name: 'search' }, { name: 'room', room: 'specialty/cardiology', seq: 41 }];
+      const room = { name: 'room', room: 'specialty/cardiology', seq: 41 };
+      const places = [{ name: 'home' }, { name: 'search' }, room];
       return places.map((place) => {
         const back = placeOf(new URL(addressOf(place), 'http://lounge'));
         return JSON.stringify({ ...back }) === JSON.stringify(place);
@@ -132,8 +133,9 @@ async def test_a_room_that_misses_a_seq_joins_again_from_where_it_stood(opens: O
       const { Room } = await import(module);
       const asked = [];
       const answers = [{ from: 1, oldest: 1, you: [] }, { from: 3, oldest: 1, you: [] }];
-      const room = new Room('world', async (op, fields) => { asked.push(fields); return answers.shift(); });
-      const event = (seq) => ({ op: 'event', room: 'world', seq, id: `e${seq}`, kind: 'say', at: '', text: `${seq}` });
+      const request = async (op, fields) => { asked.push(fields); return answers.shift(); };
+      const room = new Room('world', request);
+      const event = (seq) => ({ op: 'event', seq, id: `e${seq}`, kind: 'say', text: `${seq}` });
       await room.join();
       for (const seq of [1, 2, 4]) room.receive(event(seq));
       await room.ready();

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lounge.words import catalogue
 
-WEB = Path(__file__).parents[2] / "web"
+WEB = Path(__file__).resolve().parents[2] / "web"
 SCRIPTS = {path: path.read_text("utf-8") for path in (WEB / "static").rglob("*.js")}
 _KEY = re.compile(r"'([a-z_]+(?:\.[a-z_0-9]+)+)'")
 _PREFIX = re.compile(r"(?:`|')([a-z_.]+)\.\$\{|coded\('([a-z_.]+)'")
@@ -54,3 +54,23 @@ def test_the_shell_asks_only_for_files_that_are_there() -> None:
     assert asked
     for name in asked:
         assert (WEB / "static" / name).is_file(), name
+
+
+def test_the_shell_fetches_ahead_just_what_the_first_room_needs() -> None:
+    shell = (WEB / "templates" / "shell.html").read_text("utf-8")
+    ahead = set(re.findall(r'modulepreload" href="/static/\$version/([\w./-]+)', shell))
+    needed = _closure(WEB / "static" / "inside.js") | _closure(WEB / "static" / "app.js")
+    assert ahead == needed - {"app.js"}
+
+
+def _closure(script: Path) -> set[str]:
+    """The script and all that it imports at once, by path below `static`."""
+    found: set[Path] = set()
+    due = [script]
+    while due:
+        path = due.pop()
+        if path not in found:
+            found.add(path)
+            names = re.findall(r"^import .*?'(\.[^']+)';", SCRIPTS[path], re.M)
+            due += [(path.parent / name).resolve() for name in names]
+    return {str(path.relative_to(WEB / "static")) for path in found}

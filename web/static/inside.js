@@ -70,7 +70,7 @@ class Inside {
     const marks = h('div', { class: 'marks' },
       mark('search', 'search.title', () => this.go({ name: 'search' })),
       this.moderator ? mark('shield', 'moderation.title', () => this.go({ name: 'moderation' })) : '',
-      mark('help', 'help.title', () => this.#dialog('help')),
+      mark('help', 'help.title', () => this.#do('dialog', 'help')),
       mark('account', 'account.title', () => this.go({ name: 'account' })));
     this.frame.append(
       h('a', { class: 'skip', href: '#write' }, words.t('app.skip')),
@@ -91,20 +91,18 @@ class Inside {
     on(document, 'keydown', (event) => this.#key(event));
     on(this.frame, 'click', (event) => this.#followed(event));
     on(this.frame, 'back', () => this.#back());
-    on(this.frame, 'ask', ({ detail }) => this.#ask(detail));
+    on(this.frame, 'ask', ({ detail }) => this.#do('ask', detail));
     on(this.frame, 'browse', () => this.#freshen());
-    on(this.frame, 'help', () => this.#dialog('help'));
+    on(this.frame, 'help', () => this.#do('dialog', 'help'));
     on(this.frame, 'look', ({ detail }) => Object.assign(this.look, detail));
     on(this.list, 'focusin', () => this.#freshen());
-    on(this.room, 'narrow', () => this.#searchHere());
+    on(this.room, 'narrow', () => this.search({ here: true }));
     on(this.room, 'again', () => this.current?.join());
-    on(this.room, 'pin', ({ detail }) => this.#try(() => this.lounge.pin(this.current.id, detail.pinned)));
-    on(this.room, 'react', ({ detail }) => this.#react(detail));
+    for (const act of ['pin', 'react', 'unsent']) on(this.room, act, ({ detail }) => this.#do(act, detail));
     on(this.room, 'say', ({ detail }) => this.#say(detail));
-    on(this.room, 'amend', ({ detail }) => this.#edit(detail));
+    on(this.room, 'amend', ({ detail }) => this.#do('edit', detail));
     on(this.room, 'draft', ({ detail }) => this.#draft(detail.text));
-    on(this.room, 'face', () => this.#dialog('aboutFace', this.current.face));
-    on(this.room, 'unsent', ({ detail }) => this.#unsent(detail));
+    on(this.room, 'face', () => this.#do('dialog', 'aboutFace', this.current.face));
     on(this.room, 'drawn', () => this.#maybeRead());
     const ends = [
       this.socket.states.on(() => this.#linked()),
@@ -148,7 +146,7 @@ class Inside {
     const sheet = this.frame.querySelector(tag) ?? h(tag);
     if (!sheet.isConnected) this.frame.querySelector(region).append(sheet);
     sheet.hidden = false;
-    sheet.open({ doors: this.doors, look: this.look, search: (ask) => this.#find(ask), titleOf: (id) => this.#titleOf(id) });
+    sheet.open({ doors: this.doors, look: this.look, search: (ask) => this.#do('find', ask), titleOf: (id) => this.#titleOf(id) });
     if (name === 'search') this.#furnishSearch(sheet);
     else sheet.heading.focus();
   }
@@ -226,7 +224,7 @@ class Inside {
 
   #changed(room, { what, reason }) {
     if (what === 'reset') this.room.say(words.coded('reset', reason));
-    if (what === 'reset') this.fresh = true;
+    if (what === 'reset') [this.fresh, this.landing] = [true, false];
     if (what === 'state') this.#stated(room);
     if (what === 'entries') this.room.log.changed();
     else this.room.changed();
@@ -236,7 +234,7 @@ class Inside {
     this.#linked();
     if (room.state !== 'live' || !this.fresh) return;
     this.fresh = false;
-    (window.requestIdleCallback ?? setTimeout)(ahead);
+    (window.requestIdleCallback ?? setTimeout)(() => import('./acts.js').then(ahead));
     const { log } = this.room;
     log.unread = this.lounge.rooms.get(room.id)?.unread ?? 0;
     if (!this.landing) log.restart(log.unread <= NEW_WITHIN);
@@ -296,18 +294,6 @@ class Inside {
     this.lounge.outbox.post({ room: id, you: face.id, text, replyTo, since: head });
   }
 
-  async #edit({ seq, text }) {
-    const { composer } = this.room;
-    const room = this.current;
-    try {
-      await this.lounge.edit(room.id, seq, text);
-      if (room === this.current) composer.done();
-    } catch (refusal) {
-      if (refusal.code === 'held_privacy') composer.judge(refusal.spans ?? [], refusal.spans ?? [], text, refusal.words);
-      else this.#troubled(refusal);
-    }
-  }
-
   #draft(text) {
     const id = this.current?.face?.id;
     if (!id) return;
@@ -315,59 +301,12 @@ class Inside {
     else this.kept.remove(`draft.${id}`);
   }
 
-  #react({ seq, emoji }) {
-    this.#try(async () => {
-      await this.lounge.react(this.current.id, seq, emoji);
-      this.room.log.changed();
-    });
-  }
-
-  #ask({ act, entry, room = this.current?.id, done = () => {} }) {
-    if (act === 'link') return this.#copy(entry);
-    const { lounge } = this;
-    const acts = {
-      redact: () => lounge.redact(room, entry.seq),
-      hide: ({ kind }) => lounge.redact(room, entry.seq, kind),
-      report: ({ kind, note }) => lounge.report(room, entry.seq, kind, note),
-    };
-    const after = async (form) => {
-      await acts[act](form);
-      this.announcer.say(words.t(`${act}.done`));
-      if (act === 'report') this.room.say(words.t('report.done'));
-      done();
-    };
-    this.#dialog('askAbout', { what: act, entry, act: after });
-  }
-
-  async #copy({ seq }) {
-    const address = addressOf({ name: 'room', room: this.current.id, seq });
-    await this.#try(() => navigator.clipboard.writeText(location.origin + address));
-    this.announcer.say(words.t('action.copied'));
-  }
-
-  #unsent({ cid, what }) {
-    const { outbox } = this.lounge;
-    const item = outbox.of(this.current.id).find((one) => one.cid === cid);
-    if (what === 'retry') outbox.retry(cid);
-    else if (what === 'change') this.#takeBack(item);
-    else outbox.discard(cid);
-  }
-
   #posted(room) {
     if (room !== this.current?.id) return;
     const { outbox } = this.lounge;
     const held = outbox.of(room).find(({ state, you }) => state === 'held' && you === this.current.face?.id);
-    if (held && !this.room.composer.value.trim()) this.#takeBack(held);
+    if (held && !this.room.composer.value.trim()) this.#do('takeBack', held);
     this.room.log.changed();
-  }
-
-  /** What the guard held goes back to where it was written, marks and all. */
-  #takeBack({ cid, text, replyTo, error }) {
-    const { composer } = this.room;
-    const quoted = replyTo && this.current.timeline.get(replyTo);
-    if (quoted) composer.replyTo(quoted, authorOf(quoted));
-    composer.hold({ text, spans: error.spans ?? [], why: error.words });
-    this.lounge.outbox.discard(cid);
   }
 
   // — the line —
@@ -407,36 +346,10 @@ class Inside {
     this.lounge.refresh().catch(() => {});
   }
 
-  // — finding —
-
-  #find({ q, room, cursor }) {
-    const ask = { q, ...(room && { room }), ...(cursor && { cursor }) };
-    if (this.socket.state.name === 'open') return this.socket.request('search', ask);
-    return this.doors.post('/api/search', ask);
-  }
-
-  #searchHere() {
-    this.narrow = true;
+  /** Goes to the search: for `typed`, or narrowed to the room one is in. */
+  search({ typed, here }) {
+    [this.wanted, this.narrow] = [typed, here];
     this.go({ name: 'search' });
-  }
-
-  async #palette() {
-    const { rooms } = this.lounge;
-    const { openPalette } = await later('palette');
-    openPalette({
-      matching: (typed) => rooms.matching(typed),
-      own: () => rooms.own(),
-      go: (room) => this.go({ name: 'room', room }),
-      search: (typed) => {
-        this.wanted = typed;
-        this.go({ name: 'search' });
-      },
-    });
-  }
-
-  async #dialog(name, given) {
-    const dialogs = await later('dialogs');
-    dialogs[name](given);
   }
 
   #key(event) {
@@ -444,9 +357,9 @@ class Inside {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
       event.preventDefault();
-      this.#palette();
+      this.#do('palette');
     } else if (plain && event.key === '?' && !typing && !document.querySelector('dialog')) {
-      this.#dialog('help');
+      this.#do('dialog', 'help');
     } else if (plain && event.key === '/' && !typing && !document.querySelector('dialog')) {
       event.preventDefault();
       this.go({ name: 'search' });
@@ -455,11 +368,15 @@ class Inside {
     }
   }
 
-  async #try(act) {
+  /** Does one of the acts, and says why not when it is refused. */
+  async #do(act, ...given) {
     try {
-      await act();
+      const { Acts } = await import('./acts.js');
+      this.acts ??= new Acts(this);
+      return await this.acts[act](...given);
     } catch (refusal) {
-      this.#troubled(refusal);
+      if (act === 'find') throw refusal;
+      return this.#troubled(refusal);
     }
   }
 

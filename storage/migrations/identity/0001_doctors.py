@@ -89,7 +89,6 @@ def upgrade() -> None:
         _of_doctor(primary_key=True),
         sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Text, nullable=False),
-        sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("letter", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,

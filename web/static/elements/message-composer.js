@@ -83,8 +83,9 @@ export class MessageComposer extends HTMLElement {
 
   /** Text that the guard held comes back, with its marks: nothing is lost. */
   hold({ text, spans, why }) {
-    if (!this.text.value.trim()) this.#put(text);
-    this.judge(this.text.value === text ? spans : [], spans, text, why);
+    const rest = this.text.value.trim();
+    this.#put(rest ? `${text}\n\n${rest}` : text);
+    this.judge(spans, spans, text, why);
     this.focus();
   }
 

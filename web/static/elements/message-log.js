@@ -1,26 +1,22 @@
 // @ts-check
+import { Stretch } from '../parts/stretch.js';
 import { midnight, words } from '../parts/words.js';
 import { makeRow, updateRow } from './message-row.js';
 import { button, h, icon, tell, write } from './dom.js';
 import { pendingRow } from './pending-row.js';
 import { RowActions } from './row-actions.js';
 
-const MOST_ROWS = 300;
-const FIRST_ROWS = 80;
-const PAGE = 60;
 const NEAR = 600;
 const AT_END = 40;
 const GROUP_MS = 5 * 60_000;
 
 /**
- * The log of one room. It shows a window of at most about 300 entries of the room's timeline:
- * `#first` to `#last` by seq, where Infinity follows what comes. Whatever changes, everything is
- * drawn by one pass that keeps nodes by key and the reader's eye where it was.
+ * The log of one room, a stretch of it at a time. Whatever changes, everything is drawn by one pass
+ * that keeps nodes by key and the reader's eye where it was.
  */
 export class MessageLog extends HTMLElement {
   #view = null;
-  #first = 0;
-  #last = Infinity;
+  #stretch = null;
   #pinned = true;
   #seen = 0;
   #fresh = 0;
@@ -64,7 +60,8 @@ export class MessageLog extends HTMLElement {
     this.#fresh = 0;
     this.unread = unread;
     this.awayAt = undefined;
-    this.#toLatest();
+    this.#stretch = new Stretch(view.room);
+    this.#pinned = true;
     this.draw();
   }
 
@@ -73,7 +70,7 @@ export class MessageLog extends HTMLElement {
   }
 
   get atEnd() {
-    return this.#pinned && this.#last === Infinity;
+    return this.#pinned && this.#stretch.follows;
   }
 
   /** The first replay is done, or the log came anew: stand at its end, or where the new begins. */
@@ -116,13 +113,9 @@ export class MessageLog extends HTMLElement {
 
   /** Puts `seq` in the middle, with what was said around it. @returns {Promise<boolean>} found */
   async land(seq) {
-    const { room } = this.#view;
-    const { timeline } = room;
-    if (!timeline.get(seq)) await room.around(seq).catch(() => {});
-    if (!timeline.get(seq) || room !== this.#view?.room) return false;
-    const after = timeline.after(seq, PAGE);
-    this.#first = timeline.before(seq, PAGE)[0]?.seq ?? seq;
-    this.#last = timeline.atHead(timeline.run(seq)) && after.length < PAGE ? Infinity : after.at(-1)?.seq ?? seq;
+    const stretch = this.#stretch;
+    const found = await stretch.to(seq);
+    if (!found || stretch !== this.#stretch) return false;
     this.#pinned = false;
     this.draw();
     return this.#point(seq);
@@ -133,7 +126,7 @@ export class MessageLog extends HTMLElement {
   }
 
   draw() {
-    const entries = this.#window();
+    const entries = this.#stretch.entries(this.#pinned);
     const eye = this.#eye();
     this.#tidy(this.#layout(entries));
     const { items, room } = this.#view;
@@ -147,25 +140,8 @@ export class MessageLog extends HTMLElement {
   }
 
   #toLatest() {
-    const { timeline } = this.#view.room;
-    this.#first = timeline.latest(FIRST_ROWS)[0]?.seq ?? 0;
-    this.#last = Infinity;
+    this.#stretch.toLatest();
     this.#pinned = true;
-  }
-
-  /** The entries shown, cut to size at the end that the reader does not look at. */
-  #window() {
-    const { timeline } = this.#view.room;
-    const entries = timeline.between(this.#first, this.#last);
-    if (entries.length <= MOST_ROWS) return entries;
-    if (this.#pinned) {
-      const kept = entries.slice(-FIRST_ROWS * 2);
-      this.#first = kept[0].seq;
-      return kept;
-    }
-    const kept = entries.slice(0, MOST_ROWS);
-    this.#last = kept.at(-1).seq;
-    return kept;
   }
 
   /** What stands in the log from top to bottom: [{key, make}]. */
@@ -247,12 +223,7 @@ export class MessageLog extends HTMLElement {
     if (room.state === 'replaying' && !entries.length) return words.t('room.loading');
     if (!entries.length) return room.id === 'me' ? words.t('room.no_notices') : words.t('room.empty');
     if (this.#paging) return words.t('room.loading_earlier');
-    return this.#beginsAt(entries[0].seq) ? words.t('room.beginning') : '';
-  }
-
-  #beginsAt(seq) {
-    const { timeline, oldest } = this.#view.room;
-    return !timeline.before(seq, 1).length && (timeline.run(seq)?.from ?? 0) <= oldest;
+    return this.#stretch.beginsAt(entries[0].seq) ? words.t('room.beginning') : '';
   }
 
   #scrolled() {
@@ -261,53 +232,24 @@ export class MessageLog extends HTMLElement {
     const below = scrollHeight - scrollTop - clientHeight;
     // Only who moved up has left the end: a composer that grows moves nobody.
     const stayed = this.#pinned && scrollTop >= this.#depth;
-    this.#pinned = this.#last === Infinity && (stayed || below < AT_END);
+    this.#pinned = this.#stretch.follows && (stayed || below < AT_END);
     this.#depth = scrollTop;
     this.#marker();
     if (this.#pinned) tell(this, 'drawn');
-    if (scrollTop < NEAR) this.#page(() => this.#up());
-    else if (below < NEAR && this.#last !== Infinity) this.#page(() => this.#down());
+    if (scrollTop < NEAR) this.#page('up');
+    else if (below < NEAR && !this.#stretch.follows) this.#page('down');
   }
 
   /** One page at a time: what moves the scroller must not race with itself. */
-  async #page(turn) {
+  async #page(way) {
     if (this.#paging || !this.#view.room.joined) return;
     this.#paging = true;
-    const { room } = this.#view;
-    const turned = await turn().catch(() => false);
+    const stretch = this.#stretch;
+    const turned = await stretch[way]().catch(() => false);
     this.#paging = false;
-    if (room !== this.#view.room) return;
+    if (stretch !== this.#stretch) return;
     this.draw();
     if (turned) this.#scrolled();
-  }
-
-  async #up() {
-    const { room } = this.#view;
-    const first = this.#first || room.timeline.latest(1)[0]?.seq;
-    if (!first || this.#beginsAt(first)) return false;
-    let page = room.timeline.before(first, PAGE);
-    for (let run = room.timeline.run(first); !page.length && run && run.from > room.oldest; run = room.timeline.run(first)) {
-      if (!(await room.older(run.from))) break;
-      page = room.timeline.before(first, PAGE);
-    }
-    this.#first = page[0]?.seq ?? this.#first;
-    return true;
-  }
-
-  async #down() {
-    const { room } = this.#view;
-    const { timeline } = room;
-    let page = timeline.after(this.#last, PAGE);
-    for (let run = timeline.run(this.#last); !page.length && run && !timeline.atHead(run); run = timeline.run(this.#last)) {
-      if (!(await room.newer(run.to))) break;
-      page = timeline.after(this.#last, PAGE);
-    }
-    const last = page.at(-1)?.seq ?? this.#last;
-    const ends = timeline.atHead(timeline.run(last)) && !timeline.after(last, 1).length;
-    this.#last = ends ? Infinity : last;
-    const shown = timeline.between(this.#first, this.#last);
-    if (shown.length > MOST_ROWS) this.#first = shown.at(-MOST_ROWS).seq;
-    return true;
   }
 
   /** The row at the top of what is in sight, and where it stands. */

@@ -1,0 +1,485 @@
+"""A byte search over everything that leaves the house for what names a doctor, or repeats what was said.
+
+Doctors with names found nowhere else spend an evening at a real server: they speak, correct, take back,
+report, search, fail, sign in and out. Then every place that anything was written to is searched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import fcntl
+import json
+import re
+import secrets
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+import httpx2
+import pytest
+from redis.asyncio import Redis
+from websockets.exceptions import ConnectionClosed
+
+from lounge.doctors import digest_of
+from storage.schema import LOUNGE
+from tests import support
+from tests.backends import addresses
+from tests.journeys import served
+from tests.journeys.served import Served
+from tests.processes import running
+from tests.stores import BOTH
+from tests.support import Guest, new_cid
+from web.valkey import EmbeddedValkey
+
+ROOM = "specialty/cardiology"
+PUBLIC = ("/", "/healthz", "/readyz", "/metrics", "/api/openapi.json", "/words/fr.json")
+OWN = ("session", "sessions", "tokens", "rooms", "reports")
+
+
+@dataclass(slots=True)
+class Doctor:
+    """A canary: each of her traits is found nowhere else."""
+
+    mark: str = field(default_factory=lambda: f"zq{secrets.token_hex(5)}")
+    id: str = ""
+    code: str = ""
+    token: str = ""
+    cookie: str = ""
+
+    @property
+    def email(self) -> str:
+        return f"{self.mark}.mail@clinic.invalid"
+
+    @property
+    def name(self) -> str:
+        return f"Doctor {self.mark.title()} Canari"
+
+    @property
+    def password(self) -> str:
+        return f"{self.mark}-password"
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What names her or opens her door; `mark` is part of her name, mail and password."""
+        session = self.cookie.partition("=")[2]
+        found = {"mark": self.mark, "name": self.name, "id": self.id, "code": self.code}
+        return found | {"token": self.token, "session": session}
+
+
+@dataclass(slots=True)
+class Evening:
+    """What was secret, what was said, and every byte that came out, by where."""
+
+    doctors: list[Doctor] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
+    bodies: list[bytes] = field(default_factory=list)
+    outputs: dict[str, bytes] = field(default_factory=dict)
+
+    def says(self, what: str) -> str:
+        """A text of two words that nobody else says."""
+        words = f"mot{secrets.token_hex(5)} phrase{secrets.token_hex(5)}"
+        self.said[what] = words
+        return words
+
+    @property
+    def who(self) -> dict[str, str]:
+        return {
+            f"{trait} of doctor {n}": value
+            for n, doctor in enumerate(self.doctors)
+            for trait, value in doctor.secrets.items()
+            if value
+        }
+
+
+@pytest.fixture(scope="module", params=BOTH)
+async def evening(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Evening]:
+    folder = tmp_path_factory.mktemp("leaks")
+    valkey = EmbeddedValkey()
+    await valkey.start()
+    try:
+        async with addresses(request) as databases, _monitored(valkey.url) as commands:
+            environ = served.on_postgres(databases) if databases else {}
+            with contextlib.contextmanager(running)() as run:
+                server = Served(run, folder, REDIS_URL=valkey.url, **environ)
+                yield await _spend(server, databases.get("database_url"), valkey.url, commands)
+    finally:
+        await valkey.stop()
+
+
+def test_nothing_that_names_a_doctor_or_opens_her_door_is_found_anywhere(evening: Evening) -> None:
+    assert len(evening.who) == 18
+    assert found_in(evening.outputs, evening.who) == []
+
+
+def test_what_was_said_is_in_no_log_no_metric_and_no_key(evening: Evening) -> None:
+    assert len(evening.said) == 10
+    places = {name: evening.outputs[name] for name in ("log", "metrics", "redis keys")}
+    assert found_in(places, evening.said) == []
+
+
+def test_what_was_taken_back_or_held_is_on_no_disk(evening: Evening) -> None:
+    gone = {what: evening.said[what] for what in ("hidden", "taken back", "corrected", "held")}
+    on_disk = {name: bytes for name, bytes in evening.outputs.items() if name.startswith("lounge")}
+    assert found_in(on_disk, gone) == []
+
+
+def test_the_search_reaches_every_place(evening: Evening) -> None:
+    """Each output holds something that must be there, so an empty one cannot pass for a clean one."""
+    spoken = {"spoken": evening.said["spoken"]}
+    for name in ("lounge store", "frames", "http", "redis commands"):
+        assert found_in({name: evening.outputs[name]}, spoken), name
+    for name, word in (
+        ("log", b"command failed"),
+        ("log", b"commit failed"),
+        ("metrics", b'lounge_commands_total{answer="ok",op="say"}'),
+        ("redis keys", b":room:specialty/cardiology"),
+        ("redis keys", b":room:me/"),
+        ("redis keys", b":here:"),
+        ("redis values", b":here:"),
+        ("lounge store", b"lounge_version"),
+        ("http headers", b"content-security-policy"),
+    ):
+        assert word in evening.outputs[name], (name, word)
+
+
+def test_no_frame_of_any_test_names_a_doctor() -> None:
+    """Every frame, sent or received, of the tests that ran before this one, and of this one."""
+    assert len(support.SEEN) > 50
+    frames = {"frames": "\n".join(support.SEEN).encode()}
+    assert found_in(frames, {"name": "Canary", "e-mail": "@example.test"}) == []
+
+
+@pytest.mark.parametrize("form", ["plain", "json", "hex", "base64", "quoted", "utf-16", "digest"])
+def test_a_leak_would_be_found(form: str) -> None:
+    """The search itself can fail: it finds a planted secret however it is written."""
+    doctor = Doctor()
+    leaky = {
+        "plain": f'{{"event":"signed in","who":"{doctor.email}"}}'.encode(),
+        "json": json.dumps({"name": doctor.name}).encode(),
+        "hex": b"\\x" + doctor.name.encode().hex().encode(),
+        "base64": base64.b64encode(b"ab" + doctor.mark.encode() + b"c"),
+        "quoted": quote(doctor.email).encode(),
+        "utf-16": doctor.name.encode("utf-16-le"),
+        "digest": b"\0" + digest_of(doctor.mark) + b"\0",
+    }[form]
+    assert found_in({"log": b"before " + leaky + b" after", "other": b"quiet"}, doctor.secrets)
+    assert found_in({"other": b"quiet"}, doctor.secrets) == []
+
+
+def found_in(outputs: Mapping[str, bytes], wanted: Mapping[str, str]) -> list[str]:
+    """Which of these texts is where, in any form that a program would write it in."""
+    return [
+        f"{what} as {form} in {place}: …{_around(data, needle)!r}…"
+        for what, text in wanted.items()
+        if text
+        for form, needles in _forms(text).items()
+        for needle in needles
+        for place, data in outputs.items()
+        if needle in data
+    ]
+
+
+# -- the evening ---------------------------------------------------------------------------------
+
+
+async def _spend(
+    server: Served, database: str | None, redis_url: str, commands: bytearray
+) -> Evening:
+    evening = Evening()
+    ana, moira, dan = evening.doctors = [Doctor(), Doctor(), Doctor()]
+    await _add(server, ana, "--specialty", "cardiology", "--verified")
+    await _add(server, moira, "--specialty", "neurology", "--verified", "--role", "moderator")
+    await _add(server, dan, "--specialty", "general-surgery")
+    await server.start()
+    async with _keeping(server, evening) as http:
+        for doctor in evening.doctors:
+            await _sign_in(http, doctor)
+        guests = await _talk(server, evening, http)
+        for doctor in evening.doctors:
+            doctor.id = await _id_of(server, doctor)
+        evening.outputs["lounge store while open"] = await _stored(server, database)
+        await _go_wrong(server, evening, database, guests[0])
+        evening.outputs["metrics"] = (await http.get("/metrics")).content
+        await _leave(server, evening, http, guests)
+        evening.outputs["redis values"] = await _dumped(redis_url)
+    assert server.process
+    server.process.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(server.process.exit_code) == 0
+    evening.outputs["log"] = "\n".join(server.process.said).encode()
+    evening.outputs["lounge store"] = await _stored(server, database)
+    evening.outputs["frames"] = b"\n".join(
+        json.dumps(frame, ensure_ascii=False).encode() for each in guests for frame in each.frames
+    )
+    evening.outputs["http"] = b"\n".join(evening.bodies)
+    evening.outputs["redis commands"] = bytes(commands)
+    evening.outputs["redis keys"] = b"\n".join(_keys(bytes(commands)))
+    return evening
+
+
+async def _add(server: Served, doctor: Doctor, *traits: str) -> None:
+    who = ("--email", doctor.email, "--name", doctor.name, "--country", "CA")
+    if "LOUNGE_DATABASE_URL" in server.environ:
+        await server.lounge("upgrade")
+    doctor.code = (await server.lounge("doctor", "add", *who, *traits)).strip()
+
+
+async def _sign_in(http: httpx2.AsyncClient, doctor: Doctor) -> None:
+    """Her password set by her code; one wrong try; then in, with a token for her programs."""
+    mail = {"email": doctor.email}
+    body = {**mail, "code": doctor.code, "password": doctor.password}
+    assert (await http.post("/api/password", json=body)).status_code == 204
+    assert (await http.post("/api/password", json=body)).status_code == 403
+    wrong = await http.post("/api/session", json={**mail, "password": f"{doctor.mark} wrong"})
+    assert wrong.status_code == 401
+    entered = await http.post("/api/session", json={**mail, "password": doctor.password})
+    assert entered.status_code == 200
+    doctor.cookie = entered.headers["set-cookie"].partition(";")[0]
+    made = await http.post("/api/tokens", json={"label": "p"}, headers={"cookie": doctor.cookie})
+    doctor.token = made.json()["token"]
+
+
+async def _talk(server: Served, evening: Evening, http: httpx2.AsyncClient) -> list[Guest]:
+    """Everything that is said and done in rooms, by each way in."""
+    ana, moira, dan = evening.doctors
+    browser = {"cookie": ana.cookie, "origin": server.url}
+    a = await Guest.connect(server.port, headers=browser)
+    m = await Guest.connect(server.port, moira.token, msgpack=True)
+    d = await Guest.connect(server.port, dan.token)
+    await a.join(ROOM)
+    await a.join("me")
+    await m.join(ROOM)
+    assert (await d.refused("join", room=ROOM))["code"] == "forbidden"
+    spoken = await a.say(ROOM, evening.says("spoken"))
+    await m.say(ROOM, evening.says("answered"), reply_to=spoken["seq"])
+    for what in ("taken back", "hidden"):
+        said = await a.say(ROOM, evening.says(what))
+        place = {"room": ROOM, "seq": said["seq"]}
+        text = evening.says("corrected") if what == "hidden" else "other words"
+        await a.ask("edit", **place, cid=new_cid(), text=text)
+        report = {**place, "cid": new_cid(), "kind": "other", "note": evening.says("noted")}
+        await m.ask("report", **report)
+        who, why = (m, evening.says("reason")) if what == "hidden" else (a, None)
+        await who.ask("redact", **place, cid=new_cid(), **({"reason": why} if why else {}))
+    await m.ask("react", room=ROOM, seq=spoken["seq"], cid=new_cid(), emoji="👍", on=True)
+    held = f"{evening.says('held')} write to {ana.email}"
+    assert (await a.refused("say", room=ROOM, cid=new_cid(), text=held))["code"] == "held_privacy"
+    await a.hears("event", room="me", kind="notice")
+    assert (await m.ask("search", q=evening.said["spoken"]))["hits"]
+    await a.ask("search", q=evening.says("sought"))
+    await a.ask("history", room=ROOM, after=0)
+    await a.ask("read", room=ROOM, seq=spoken["seq"])
+    await a.ask("leave", room=ROOM)
+    await a.join(ROOM)
+    await _browse(http, evening, spoken["seq"])
+    return [a, m, d]
+
+
+async def _browse(http: httpx2.AsyncClient, evening: Evening, seq: int) -> None:
+    """Every route, as each of them."""
+    for doctor in evening.doctors:
+        by = {"cookie": doctor.cookie}
+        for name in OWN:
+            await http.get(f"/api/{name}", headers=by)
+        for room in (ROOM, "me"):
+            await http.get(f"/api/rooms/{room}/events?after=0&limit=200", headers=by)
+        await http.get(f"/api/rooms/{ROOM}/events?around={seq}", headers=by)
+        await http.put(f"/api/rooms/{ROOM}/pin", json={"pinned": True}, headers=by)
+        await http.post("/api/search", json={"q": evening.said["spoken"]}, headers=by)
+        await http.patch("/api/session", json={"language": "fr"}, headers=by)
+    by = {"cookie": evening.doctors[1].cookie}
+    for report in (await http.get("/api/reports", headers=by)).json()["reports"]:
+        closed = {"outcome": "upheld"}
+        await http.post(f"/api/reports/{report['id']}/close", json=closed, headers=by)
+    for path in PUBLIC:
+        await http.get(path)
+
+
+async def _go_wrong(server: Served, evening: Evening, database: str | None, a: Guest) -> None:
+    """Faults with her words in hand: a table that is gone, an entry that is broken, bad frames."""
+    text = evening.says("failed")
+    await _executed(server, database, "ALTER TABLE receipt RENAME TO receipt_away")
+    assert (await a.refused("say", room=ROOM, cid=new_cid(), text=text))["code"] == "storage"
+    await _executed(server, database, "ALTER TABLE receipt_away RENAME TO receipt")
+    broken = f'{{"text": "{evening.said["spoken"]}", broken'
+    was = "UPDATE entry SET body = {} WHERE seq = 1"
+    await _executed(server, database, was.format(_blob(broken, database)))
+    assert (await a.refused("history", room=ROOM, after=0))["code"] == "internal"
+    right = json.dumps({"text": evening.said["spoken"]})
+    await _executed(server, database, was.format(_blob(right, database)))
+    for frame in (f'{{"op":"{text}","ref":1}}', f"{text}", f'{{"op":"join","ref":"{text}"}}'):
+        await a.socket.send(frame)
+    bad = await Guest.connect(server.port, evening.doctors[0].token)
+    await bad.socket.send(text.encode() + b"\xff", text=True)
+    assert await bad.closed() == 1007
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(f"GET /{evening.doctors[0].mark}\0 {text} HTTP/1.1\r\n\r\n".encode())
+    await reader.read()
+    writer.close()
+    await a.ask("ping")
+
+
+async def _leave(
+    server: Served, evening: Evening, http: httpx2.AsyncClient, guests: list[Guest]
+) -> None:
+    """Signed out by herself, closed out by the operator; nobody comes back in."""
+    ana, moira, _ = evening.doctors
+    assert (await http.delete("/api/session", headers={"cookie": ana.cookie})).status_code == 204
+    assert await guests[0].closed() == 4501
+    await server.lounge("doctor", "verify", moira.email, "--revoke")
+    assert await guests[1].closed() == 4503
+    assert (await http.get("/api/session", headers={"cookie": ana.cookie})).status_code == 401
+    with contextlib.suppress(ConnectionClosed):
+        await guests[2].socket.close()
+
+
+# -- what came out -------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _keeping(server: Served, evening: Evening) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client whose every answer is kept. Two things may be told to their owner, once: a cookie and
+    a new token.
+    """
+    heads: list[bytes] = []
+
+    async def keep(answer: httpx2.Response) -> None:
+        body = await answer.aread()
+        if not (answer.request.url.path == "/api/tokens" and answer.status_code == 201):
+            evening.bodies.append(body)
+        told = [f"{k}: {v}" for k, v in answer.headers.multi_items() if k != "set-cookie"]
+        heads.append("\n".join(told).encode())
+
+    hooks: dict[str, Any] = {"response": [keep]}
+    headers = {"origin": server.url}
+    async with httpx2.AsyncClient(
+        base_url=server.url, headers=headers, event_hooks=hooks, timeout=60
+    ) as http:
+        http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none by itself
+        yield http
+    evening.outputs["http headers"] = b"\n".join(heads)
+
+
+async def _stored(server: Served, database: str | None) -> bytes:
+    """The lounge side as it lies on disk: SQLite's files byte by byte, or all that PostgreSQL holds."""
+    if database is None:
+        files = sorted(server.folder.glob("lounge.db*"))
+        return b"\n".join(file.read_bytes() for file in files)
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        names = [row["tablename"] for row in await connection.fetch(query)]
+        assert set(LOUNGE.tables) <= set(names)
+        rows = [(name, await connection.fetch(f'SELECT * FROM "{name}"')) for name in names]
+    finally:
+        await connection.close()
+    return b"\n".join(
+        b"\t".join([name.encode(), *map(_raw, row.values())])
+        for name, found in rows
+        for row in found
+    )
+
+
+def _raw(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+async def _id_of(server: Served, doctor: Doctor) -> str:
+    """From the identity store, the only place that knows."""
+    query = "SELECT id FROM doctor WHERE email = "
+    url = server.environ.get("LOUNGE_IDENTITY_URL")
+    if url is None:
+        with contextlib.closing(sqlite3.connect(server.folder / "identity.db")) as identity:
+            return str(identity.execute(query + "?", [doctor.email]).fetchone()[0])
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    found = await connection.fetchval(query + "$1", doctor.email)
+    await connection.close()
+    return str(found)
+
+
+async def _executed(server: Served, database: str | None, statement: str) -> None:
+    """By an operator with too many rights, beside the running server."""
+    if database is not None:
+        connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+        await connection.execute(statement)
+        await connection.close()
+        return
+    with (server.folder / "lounge.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.closing(sqlite3.connect(server.folder / "lounge.db")) as lounge:
+            lounge.execute("PRAGMA wal_autocheckpoint = 0")
+            lounge.execute("PRAGMA secure_delete = ON")
+            lounge.execute(statement)
+            lounge.commit()
+
+
+def _blob(text: str, database: str | None) -> str:
+    written = text.encode().hex()
+    return f"X'{written}'" if database is None else f"'\\x{written}'"
+
+
+@contextlib.asynccontextmanager
+async def _monitored(redis_url: str) -> AsyncIterator[bytearray]:
+    """Every command that Valkey is given from now on, as MONITOR writes it."""
+    commands = bytearray()
+    reader, writer = await asyncio.open_unix_connection(redis_url.removeprefix("unix://"))
+    writer.write(b"MONITOR\r\n")
+    assert await reader.readline() == b"+OK\r\n"
+
+    async def listen() -> None:
+        while chunk := await reader.read(65_536):
+            commands.extend(chunk)
+
+    listening = asyncio.create_task(listen())
+    yield commands
+    writer.close()
+    await listening
+
+
+async def _dumped(redis_url: str) -> bytes:
+    """Every key that Valkey holds, and what it holds there."""
+    async with Redis.from_url(redis_url) as redis:
+        dumped = bytearray()
+        async for key in redis.scan_iter():
+            dumped += key + b"\t" + (await redis.dump(key) or b"") + b"\n"
+            if await redis.type(key) == b"zset":
+                dumped += b"\n".join(await redis.zrange(key, 0, -1)) + b"\n"  # type: ignore[arg-type]
+        return bytes(dumped)
+
+
+def _keys(commands: bytes) -> Iterator[bytes]:
+    """Of each command its first argument: a key or a channel."""
+    for found in re.finditer(rb'^\+[\d.]+ \[[^\]]*\] "\w+" "((?:[^"\\]|\\.)*)"', commands, re.M):
+        yield found[1]
+
+
+def _forms(text: str) -> dict[str, list[bytes]]:
+    """How a text may be written: as it is, in other encodings, as the hash that the stores keep."""
+    plain = text.encode()
+    # base64 of a text inside another depends on where in a group of three it begins
+    base64s = [base64.b64encode(b"\0" * n + plain)[4 if n else 0 :][:-4] for n in range(3)]
+    return {
+        "plain": [plain, text.lower().encode()],
+        "json": [json.dumps(text)[1:-1].encode()],
+        "hex": [plain.hex().encode(), plain.hex().upper().encode()],
+        "base64": [form for each in base64s for form in (each, each.translate(_URLSAFE))],
+        "quoted": [quote(text).encode(), quote(text, safe="").encode()],
+        "utf-16": [text.encode("utf-16-le"), text.encode("utf-16-be")],
+        "digest": [digest_of(text), digest_of(text).hex().encode()],
+    }
+
+
+def _around(data: bytes, needle: bytes) -> bytes:
+    at = data.index(needle)
+    return data[max(0, at - 40) : at + len(needle) + 40]
+
+
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
