@@ -121,7 +121,7 @@ class Lounge:
         """Empty logs of erased bytes, forget rooms that nobody is in."""
         await self.database.tidy()
         self.hub.sweep()
-        self.private.forget([*self.hub.names(), *self.news.interest()])
+        self.private.forget({*self.hub.names(), *self.news.interest()})
 
     async def each_minute(self) -> None:
         """Count the crowd behind each badge again; note which visits are in use."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from channels.bus import Hint
 from channels.hub import Page
@@ -39,7 +39,7 @@ class PrivateLogs:
     def names(self) -> list[str]:
         return list(self._doctors)
 
-    def forget(self, live: Sequence[str]) -> None:
+    def forget(self, live: Set[str]) -> None:
         """Keep only the logs that somebody follows."""
         self._doctors = {name: doctor for name, doctor in self._doctors.items() if name in live}
 

@@ -153,7 +153,7 @@ async def open_house(folder: Path, redis_url: str, **changes: Any) -> AsyncItera
         listener.close()
 
 
-class Refused(AssertionError):
+class Refused(AssertionError):  # noqa: N818 - an answer, not a fault
     """An error frame where an answer was expected."""
 
     def __init__(self, frame: dict[str, Any]) -> None:
@@ -274,7 +274,8 @@ class Guest:
     async def _read(self) -> None:
         try:
             async for data in self.socket:
-                frame = msgspec.msgpack.decode(data) if self.msgpack else json.loads(data)
+                assert isinstance(data, bytes) is self.msgpack
+                frame = _decoded(data)
                 check_frame(frame, self._ops)
                 SEEN.append(json.dumps(frame, ensure_ascii=False))
                 if frame["op"] == "event":
@@ -292,6 +293,12 @@ class Guest:
         async with self._news:
             self.frames.append(frame)
             self._news.notify_all()
+
+
+def _decoded(data: str | bytes) -> dict[str, Any]:
+    decode = msgspec.msgpack.decode if isinstance(data, bytes) else msgspec.json.decode
+    frame: dict[str, Any] = decode(data)  # type: ignore[operator]
+    return frame
 
 
 def new_cid() -> str:

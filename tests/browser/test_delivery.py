@@ -216,6 +216,31 @@ async def test_a_log_that_is_not_the_one_we_knew_is_shown_anew_and_said(
     await ana.sees("known to both logs")
 
 
+async def test_a_room_that_cannot_be_entered_just_now_is_tried_again(opens: Opens) -> None:
+    ana, line = await on_a_line(opens)
+
+    def refuse_once(frame: Frame) -> Frame | None:
+        if frame["op"] != "join":
+            return frame
+        line.passes()
+        error = {"op": "error", "ref": frame["ref"], "code": "busy", "retry_after": 1}
+        line.answers(error | {"message": "Busy."})
+        return None
+
+    line.outward = refuse_once
+    await ana.listed("country/ca").click()
+    await ana.is_live()
+    assert len(line.commands("join")) == 3
+
+
+async def test_a_session_that_ended_while_the_line_was_down_leads_to_the_door(opens: Opens) -> None:
+    ana, line = await on_a_line(opens)
+    await ana.context.clear_cookies()
+    await line.breaks()
+    await expect(ana.page.get_by_role("alert")).to_contain_text("You were signed out.")
+    await expect(ana.page.get_by_label("Password")).to_be_visible()
+
+
 async def test_a_farewell_says_when_to_come_back(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
     line.answers({"op": "bye", "reconnect_in": 0, "reason": "restart"})

@@ -16,8 +16,12 @@ CAST = {
     "moira": "moderator",
     "dan": "not-verified",
 }
-# The browser itself writes these; nobody can be asked to sign in without the first.
-_EXPECTED = ("the server responded with a status of 401", "net::ERR_INTERNET_DISCONNECTED")
+# The browser itself writes these when somebody is not signed in, or the network is gone.
+_EXPECTED = (
+    "the server responded with a status of 401",
+    "HTTP Authentication failed; no valid credentials available",
+    "net::ERR_INTERNET_DISCONNECTED",
+)
 
 
 class Window:

@@ -13,6 +13,7 @@ import psutil
 
 from tests.processes import Run, Running
 
+Gone = psutil.NoSuchProcess
 ROOT = Path(__file__).parents[2]
 _COMMAND_SECONDS = 60
 

@@ -108,9 +108,8 @@ class Talker:
                     self._live[frame["room"]].set()
                 elif frame["op"] == "reset":
                     self.faults.append(f"{frame['room']}: reset, {frame['reason']}")
-                elif waiting := self._waiting.get(frame.get("ref")):
-                    if not waiting.done():
-                        waiting.set_result(frame)
+                elif (waiting := self._waiting.get(frame.get("ref"))) and not waiting.done():
+                    waiting.set_result(frame)
         except ConnectionClosed:
             pass
         for waiting in self._waiting.values():

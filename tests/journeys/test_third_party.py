@@ -49,13 +49,17 @@ async def test_a_plain_script_on_the_websockets_package_joins_says_and_resumes(
 
 async def test_nodes_own_websocket_joins_says_and_resumes(place: str) -> None:
     node = shutil.which("node") or unavailable("no node")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
-    major = int(version.stdout.lstrip("v").split(".")[0])
+    major = _major(node)
     if major < 20:
         unavailable("Node before 20 has no WebSocket of its own")
     flags = ["--experimental-websocket"] if major < 22 else []
     script = [node, *flags, str(HERE / "third_party.mjs"), place, EMAIL, PASSWORD, "country/ca"]
     assert await _printed(script) == SAID
+
+
+def _major(node: str) -> int:
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+    return int(version.stdout.lstrip("v").split(".")[0])
 
 
 async def _printed(command: list[str]) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -72,5 +73,5 @@ async def _talk(talker: Talker, number: int) -> list[tuple[int, str]]:
 def _took_turns(texts: list[str]) -> None:
     """Both servers' doctors spoke all along, not one server after the other."""
     servers = [int(text.split()[0]) < CLIENTS for text in texts]
-    changes = sum(a != b for a, b in zip(servers, servers[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(servers))
     assert changes > 20

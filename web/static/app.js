@@ -29,8 +29,8 @@ async function open(reason) {
 
 /** A 401 is an answer: nobody is signed in. */
 function nobody(refusal) {
-  if (refusal.code === 'lost') throw refusal;
-  return null;
+  if (refusal.code === 'signed_out') return null;
+  throw refusal;
 }
 
 /** Tries until there is an answer: a page that was just opened has nothing else to show. */

@@ -49,7 +49,7 @@ class Inside {
   start() {
     this.#listen();
     this.list.open(this.lounge.rooms);
-    this.lounge.start().catch((refusal) => this.#troubled(refusal));
+    this.lounge.start();
     this.#show(placeOf(location), true);
   }
 
@@ -316,7 +316,7 @@ class Inside {
       await this.doors.get('/api/session');
       return 'in';
     } catch (refusal) {
-      return refusal.code === 'lost' ? 'unknown' : refusal.code === 'signed_out' ? 'out' : 'unknown';
+      return refusal.code === 'signed_out' ? 'out' : 'unknown';
     }
   }
 

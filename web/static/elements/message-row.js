@@ -72,7 +72,7 @@ function head(entry, { grouped, mine }) {
 function quote(entry, { quoted, address }) {
   const said = quoted?.kind === 'say' ? `${quoted.by.name}: ${start(quoted.text, QUOTED)}` : null;
   const text = said ?? words.t(quoted ? 'row.quote_removed' : 'row.quote_unloaded');
-  return h('a', { class: 'quote', href: `${address}#${entry.reply_to}` }, icon('reply'), hidden(words.t('row.reply_to')), ` ${text}`);
+  return h('a', { class: 'quote', href: `${address}#${entry.reply_to}` }, icon('reply'), h('span', { class: 'quoted' }, hidden(`${words.t('row.reply_to')} `), text));
 }
 
 function reactions(entry, { reacted }) {

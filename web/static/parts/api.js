@@ -34,7 +34,8 @@ export class Api {
     const answer = await this.#send(path, { method, headers, body: body && JSON.stringify(body) });
     const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (answer.ok) return told;
-    throw refusalOf({ code: answer.status === 401 ? 'signed_out' : 'internal', ...told.error });
+    const code = answer.status === 401 ? 'signed_out' : told.error?.code;
+    throw refusalOf({ ...told.error, code });
   }
 
   async #send(path, request) {

@@ -17,6 +17,7 @@ export class Lounge {
   #visits = new Map();
   #held = new Map();
   #mine;
+  #filled = false;
 
   /** `mine` remembers, on this device, which reactions are one's own: the wire does not say. */
   constructor({ socket, api, unsent, mine }) {
@@ -28,15 +29,15 @@ export class Lounge {
     socket.frames.on((frame) => this.#receive(frame));
   }
 
-  async start() {
+  start() {
     this.socket.start();
     this.outbox.restore();
-    await this.refresh();
   }
 
   async refresh() {
     const { rooms } = await this.api.get('/api/rooms');
     this.rooms.fill(rooms);
+    this.#filled = true;
   }
 
   /** The room, whether or not it is followed. */
@@ -127,6 +128,7 @@ export class Lounge {
     if (name === 'open') {
       this.rooms.update((this.socket.welcome.rooms ?? []).map((room) => ({ ...room, own: true })));
       for (const id of this.#held.keys()) this.visit(id).join();
+      if (!this.#filled) this.refresh().catch(() => {});
     } else if (name !== 'connecting') {
       for (const id of this.#held.keys()) this.visit(id).part();
     }

@@ -28,7 +28,7 @@ export function pieces(text, spans = []) {
 
 /** The beginning of a text, cut between code points. */
 export function start(text, limit) {
-  const points = Array.from(text.replace(/\s+/g, ' ').trim());
+  const points = Array.from(text.replace(/[ \t\r\n]+/g, ' ').trim());
   return points.length <= limit ? points.join('') : `${points.slice(0, limit).join('').trim()}…`;
 }
 

@@ -4,6 +4,9 @@ import { Timeline } from './timeline.js';
 
 const PAGE = 80;
 const AROUND = 80;
+/** Refusals of a join that pass: it is tried again by itself. */
+const PASSING = new Set(['busy', 'rate_limited', 'storage', 'internal']);
+const AGAIN_SECONDS = 3;
 
 /**
  * One room as this browser follows it: joins, resumes where it stood, counts every seq, and joins
@@ -56,7 +59,7 @@ export class Room {
       const ok = await this.#request('join', { room: this.id, ...since });
       if (attempt === this.#attempt) this.#joined(ok);
     } catch (refusal) {
-      if (attempt === this.#attempt) this.#refused(refusal);
+      if (attempt === this.#attempt) this.#refused(refusal, attempt);
     }
   }
 
@@ -114,8 +117,13 @@ export class Room {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
-  #refused(refusal) {
+  #refused(refusal, attempt) {
     if (refusal.code === 'lost') return this.#enter('away');
+    if (PASSING.has(refusal.code)) {
+      const again = () => attempt === this.#attempt && this.join();
+      setTimeout(again, (refusal.retryAfter ?? AGAIN_SECONDS) * 1000);
+      return this.#enter('away');
+    }
     this.refusal = refusal;
     this.#enter('refused');
     for (const { reject } of this.#waiting.splice(0)) reject(refusal);

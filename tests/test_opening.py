@@ -1,0 +1,42 @@
+"""The background loops: what is down says so, and what runs again no longer does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from lounge import opening
+from lounge.errors import StorageError
+from lounge.opening import Lounge
+
+
+@pytest.mark.parametrize("fault", [StorageError("away"), RuntimeError("a fault of ours")])
+async def test_a_loop_that_failed_is_shown_until_it_runs_again(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that never returns, as the writer's."""
+    monkeypatch.setattr(opening, "WATCH_SECONDS", 0.0)
+    lounge = cast(Lounge, SimpleNamespace(faults={}))
+    seen: list[dict[str, str]] = []
+    runs_again = asyncio.Event()
+
+    async def work() -> None:
+        seen.append(dict(lounge.faults))
+        if len(seen) == 1:
+            raise fault
+        runs_again.set()
+        await asyncio.Event().wait()
+
+    looping = asyncio.create_task(opening._for_ever(lounge, "writer", work, 0.0))
+    while not lounge.faults and not runs_again.is_set():
+        await asyncio.sleep(0)
+    assert list(lounge.faults) == ["writer"]
+    await runs_again.wait()
+    assert lounge.faults == {}
+    looping.cancel()
+    with suppress(asyncio.CancelledError):
+        await looping
