@@ -297,7 +297,7 @@ class Guest:
 
 def _decoded(data: str | bytes) -> dict[str, Any]:
     decode = msgspec.msgpack.decode if isinstance(data, bytes) else msgspec.json.decode
-    frame: dict[str, Any] = decode(data)  # type: ignore[operator]
+    frame: dict[str, Any] = decode(data)  # type: ignore[arg-type]
     return frame
 
 

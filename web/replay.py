@@ -63,7 +63,7 @@ class Piece:
 def texts_of(file: Path) -> list[str]:
     """The `text` of each row. Raises ReplayFault naming the line that has none."""
     texts = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
         try:
             row = json.loads(line) if line.strip() else None
         except ValueError:

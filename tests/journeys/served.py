@@ -23,6 +23,8 @@ class Served:
 
     def __init__(self, run: Run, folder: Path, *arguments: str, **environ: str) -> None:
         self._run = run
+        self.quiet = True
+        """False lets other commands' stderr through: progress, for whoever waits."""
         self._arguments = ("-m", "web.cli", "serve", "--port", "0", *arguments)
         self.environ = {
             "LOUNGE_DATA": str(folder),
@@ -58,9 +60,9 @@ class Served:
         assert self.process
         return [psutil.Process(self.process.pid), *self.process.descendants()]
 
-    async def lounge(self, *arguments: str) -> str:
+    async def lounge(self, *arguments: str, seconds: int = _COMMAND_SECONDS) -> str:
         """What another command prints that works on the same data."""
-        return await asyncio.to_thread(self._lounge, arguments)
+        return await asyncio.to_thread(self._lounge, arguments, seconds)
 
     async def tokens(self, doctors: int) -> list[str]:
         """Synthetic doctors, a bearer token each."""
@@ -68,14 +70,15 @@ class Served:
         await self.lounge("populate", "--doctors", str(doctors), "--tokens", str(file))
         return file.read_text().split()
 
-    def _lounge(self, arguments: tuple[str, ...]) -> str:
+    def _lounge(self, arguments: tuple[str, ...], seconds: int) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "web.cli", *arguments],
             cwd=ROOT,
             env=os.environ | self.environ,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if self.quiet else None,
             text=True,
-            timeout=_COMMAND_SECONDS,
+            timeout=seconds,
         )
         assert done.returncode == 0, (arguments[0], done.stdout, done.stderr)
         return done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,9 +43,9 @@ async def test_a_hundred_doctors_on_two_servers_hear_one_order(
             await each.close()
     assert [fault for each in talkers for fault in each.faults] == []
     assert [heard.seq for heard in logs[0]] == list(range(1, MESSAGES + 1))
-    assert {heard for log in logs for heard in log} == set(logs[0])  # the same bytes for all
-    assert all(log == logs[0] for log in logs)
-    events = [json.loads(heard.frame) for heard in logs[0]]
+    views = [[_content(heard.frame) for heard in log] for log in logs]
+    assert all(view == views[0] for view in views)
+    events = [json.loads(frame) for frame in views[0]]
     for event in events[:: MESSAGES // 20]:
         check_frame(event, {})
     acked = {seq: text for each in said for seq, text in each}
@@ -68,6 +69,11 @@ async def _talk(talker: Talker, number: int) -> list[tuple[int, str]]:
         acked.append((answer["seq"], text))
     assert acked == sorted(acked)
     return acked
+
+
+def _content(frame: str) -> str:
+    """Letter by letter, but for `as_of`: it says when a server that missed a hint read the log."""
+    return re.sub(r',"as_of":\d+(?=}$)', "", frame)
 
 
 def _took_turns(texts: list[str]) -> None:

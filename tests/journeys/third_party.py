@@ -1,48 +1,50 @@
-"""A client by somebody who has only read the protocol: the `websockets` package and the standard library.
+"""A client by somebody who has only read the protocol: the `websockets` package and nothing of ours.
 
     third_party.py URL EMAIL PASSWORD ROOM
 
 Signs in, joins, says five things, is cut off after the second, comes back and prints what it has, as JSON.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sys
 import urllib.request
 import uuid
+from typing import Any
 
 import websockets
 
 
-def sign_in(url, email, password):
+def sign_in(url: str, email: str, password: str) -> str:
     body = json.dumps({"email": email, "password": password}).encode()
     headers = {"Content-Type": "application/json", "Origin": url}
     request = urllib.request.Request(f"{url}/api/session", body, headers)
     with urllib.request.urlopen(request) as answer:
-        return answer.headers["Set-Cookie"].split(";")[0]
+        return str(answer.headers["Set-Cookie"].split(";")[0])
 
 
 class Line:
-    def __init__(self, url, cookie):
+    def __init__(self, url: str, cookie: str) -> None:
         self.url, self.cookie = url, cookie
-        self.held = []  # every entry, in order
+        self.held: list[dict[str, Any]] = []  # every entry, in order
         self.refs = 0
 
-    async def open(self, room):
-        headers = {"Cookie": self.cookie, "Origin": self.url}
-        address = self.url.replace("http", "ws") + "/ws"
+    async def open(self, room: str) -> None:
         self.socket = await websockets.connect(
-            address, additional_headers=headers, subprotocols=["lounge.v1.json"]
+            self.url.replace("http", "ws") + "/ws",
+            additional_headers={"Cookie": self.cookie, "Origin": self.url},
+            subprotocols=[websockets.Subprotocol("lounge.v1.json")],
         )
         assert json.loads(await self.socket.recv())["op"] == "welcome"
-        join = {"room": room}
-        if self.held:
-            join |= {"since": self.held[-1]["seq"], "last": self.held[-1]["id"]}
-        await self.command("join", **join)
+        last = self.held[-1] if self.held else None
+        known = {"since": last["seq"], "last": last["id"]} if last else {}
+        await self.command("join", room=room, **known)
         while (await self.frame())["op"] != "live":
             pass
 
-    async def command(self, op, **fields):
+    async def command(self, op: str, **fields: Any) -> dict[str, Any]:
         self.refs += 1
         await self.socket.send(json.dumps({"op": op, "ref": self.refs, **fields}))
         while True:
@@ -51,8 +53,8 @@ class Line:
                 assert frame["op"] == "ok", frame
                 return frame
 
-    async def frame(self):
-        frame = json.loads(await self.socket.recv())
+    async def frame(self) -> dict[str, Any]:
+        frame: dict[str, Any] = json.loads(await self.socket.recv())
         if frame["op"] == "event":
             if self.held and frame["seq"] != self.held[-1]["seq"] + 1:
                 raise SystemExit("a hole")
@@ -60,7 +62,7 @@ class Line:
         return frame
 
 
-async def main(url, email, password, room):
+async def main(url: str, email: str, password: str, room: str) -> None:
     cookie = sign_in(url, email, password)
     reader, writer = Line(url, cookie), Line(url, cookie)
     await reader.open(room)
