@@ -10,6 +10,7 @@ import asyncio
 import struct
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -30,6 +31,11 @@ class Socket(WebSocketsSansIOProtocol):
             self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # refused with an answer, which is complete too
 
     def write(self, frames: bytes) -> None:
         """Whole, finished frames. Nothing happens once the connection is closing."""

@@ -76,7 +76,7 @@ class Counts:
             for name, right in expected.items()
             if getattr(self, name) != right
         ]
-        return ", ".join(wrong)
+        return ", ".join([*wrong, f"the slowest took {self.max_ms:,.0f} ms"]) if wrong else ""
 
 
 @dataclass(frozen=True, slots=True)
