@@ -71,6 +71,7 @@ class Attendance:
         self._guest = guest
         self._shelf = shelf
         self._subscriber = subscriber
+        self._me = lounge.private.name_of(guest.doctor)
         self._seats: dict[str, Seat | None] = {}
         self._cursors: dict[str, Cursor] = {}
 
@@ -171,7 +172,8 @@ class Attendance:
 
     def news(self, moved: Set[str], bands: Set[str]) -> list[RoomStanding]:
         """Own rooms, not joined, of which something changed."""
-        if not self._guest.doctor.verified:
+        touched = self._me in moved or any(id in moved or id in bands for id in self._shelf.rooms)
+        if not touched or not self._guest.doctor.verified:
             return []
         return [
             self._standing(room)
@@ -187,7 +189,7 @@ class Attendance:
         """The names of all rooms that this connection shows."""
         yield from self._shelf.rooms
         yield from self._cursors
-        yield self._lounge.private.name_of(self._guest.doctor)
+        yield self._me
 
     def present(self, room: str) -> Present:
         if room == private.ROOM:
@@ -246,9 +248,7 @@ class Attendance:
 
     def _name(self, room: str) -> str:
         """What the hub calls a room: `me` is another log for every doctor."""
-        if room == private.ROOM:
-            return self._lounge.private.name_of(self._guest.doctor)
-        return room
+        return self._me if room == private.ROOM else room
 
 
 def readable(lounge: Lounge, doctor: Doctor, room: str) -> str:

@@ -41,6 +41,7 @@ class News:
         self.roster = Roster(leases, self.interest, self._bands_changed)
         self.listeners: set[Listener] = set()
         self._heads: dict[str, Standing] = {}
+        self._interest: Set[str] = frozenset()
         self._moved: set[str] = set()
         self._bands: set[str] = set()
 
@@ -59,9 +60,14 @@ class News:
         band = self.roster.present(room)
         return Present(min=band.min, max=optional(band.max))
 
-    def interest(self) -> set[str]:
-        """The rooms that somebody here shows."""
-        return {room for listener in self.listeners for room in listener.rooms()}
+    def interest(self) -> Set[str]:
+        """The rooms that somebody here showed when it was last looked."""
+        return self._interest
+
+    def look(self) -> Set[str]:
+        """Go round all listeners: once a tick, for it costs a little for each."""
+        self._interest = {room for listener in self.listeners for room in listener.rooms()}
+        return self._interest
 
     async def run(self) -> None:
         """Count, and tell, for ever."""
@@ -71,6 +77,7 @@ class News:
 
     async def tick(self) -> None:
         """One round: exchange counts with the other processes, then tell every listener once."""
+        self.look()
         await self.roster.tick()
         moved, bands = self._moved, self._bands
         self._moved, self._bands = set(), set()

@@ -121,12 +121,12 @@ class Lounge:
         """Empty logs of erased bytes, forget rooms that nobody is in."""
         await self.database.tidy()
         self.hub.sweep()
-        self.private.forget({*self.hub.names(), *self.news.interest()})
 
     async def each_minute(self) -> None:
         """Count the crowd behind each badge again; note which visits are in use."""
         self.personas.crowd = await count_crowd(self.doctors, self.rooms, self.settings)
         visits = {guest.visit for guest in self.door.guests()}
+        self.private.forget({*self.hub.names(), *self.news.look()})
         if visits:
             await self.doctors.touch(visits)
             self.door.check()

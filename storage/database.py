@@ -172,7 +172,12 @@ def _postgres_engine(url: str) -> AsyncEngine:
 
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
     engine = _engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=pool_size, max_overflow=0, pool_timeout=10
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_reset_on_return=None,  # every use ends its own transaction
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -16,7 +16,7 @@ from storage.entries import Entry, Head
 from storage.tokenizer import index_terms
 from storage.writer import Commit, Writer
 
-ANA, BEN = b"ana in this room", b"ben in this room"
+ANA, BEN = b"one of the voice", b"another of them."
 BADGE = '{"specialty":"cardiology"}'
 
 
