@@ -54,9 +54,7 @@ class Transcript:
         """Entries that follow `seq`, for the hub."""
         if room.startswith(PREFIX):
             return await self._private.after(room, seq, limit)
-        async with self._database.reading() as connection:
-            head = await _head(connection, room)
-            return _page(await entries.after(connection, head, seq, limit), head)
+        return await self._after(room, seq, limit, dated=False)
 
     async def tail(self, room: str, limit: int) -> Page:
         """The newest entries, for the hub."""
@@ -64,7 +62,8 @@ class Transcript:
             return await self._private.tail(room, limit)
         async with self._database.reading() as connection:
             head = await _head(connection, room)
-            return _page(await entries.before(connection, head, head.seq + 1, limit), head)
+            found = await entries.before(connection, head, head.seq + 1, limit)
+            return _page(found, head, dated=False)
 
     async def stretch(
         self,
@@ -81,10 +80,10 @@ class Transcript:
         if before is not None:
             return _stretch(await self.before(room, before, limit), before)
         if after is not None:
-            return _stretch(await self.after(room, after, limit), after)
+            return _stretch(await self._looked_at(room, after, limit), after)
         middle = around or 0
         start = max(0, middle - (limit - 1) // 2 - 1)
-        return _stretch(await self.after(room, start, limit), middle)
+        return _stretch(await self._looked_at(room, start, limit), middle)
 
     async def before(self, room: str, seq: int, limit: int) -> Page:
         """Entries that precede `seq`, ascending."""
@@ -92,13 +91,13 @@ class Transcript:
             return await self._private.before(room, seq, limit)
         async with self._database.reading() as connection:
             head = await _head(connection, room)
-            return _page(await entries.before(connection, head, seq, limit), head)
+            return _page(await entries.before(connection, head, seq, limit), head, dated=True)
 
     async def at(self, room: str, seqs: Sequence[int]) -> Page:
         """Just these entries as they stand."""
         async with self._database.reading() as connection:
             head = await _head(connection, room)
-            return _page(await entries.at(connection, head, seqs), head)
+            return _page(await entries.at(connection, head, seqs), head, dated=True)
 
     async def count_at(self, room: str, seq: int) -> int:
         """How many says the room had at `seq`."""
@@ -121,6 +120,16 @@ class Transcript:
         page = await self.after(room, seq - 1, 1)
         return page.items[0].id if page.items and page.items[0].seq == seq else None
 
+    async def _looked_at(self, room: str, seq: int, limit: int) -> Page:
+        if room.startswith(PREFIX):
+            return await self._private.after(room, seq, limit)
+        return await self._after(room, seq, limit, dated=True)
+
+    async def _after(self, room: str, seq: int, limit: int, *, dated: bool) -> Page:
+        async with self._database.reading() as connection:
+            head = await _head(connection, room)
+            return _page(await entries.after(connection, head, seq, limit), head, dated=dated)
+
 
 def committed(commit: Commit) -> list[Item]:
     """What was just committed, as the hub carries it."""
@@ -140,8 +149,12 @@ def item(event: Event, count: int) -> Item:
     )
 
 
-def as_event(entry: Entry) -> Event:
-    """An entry as it stands at `entry.as_of`."""
+def as_event(entry: Entry, *, dated: bool = False) -> Event:
+    """An entry as it stands at `entry.as_of`.
+
+    Looked back at, it is `dated` when that may be later than itself. In the stream every later entry
+    follows it, so it says so only when something was folded in: bytes are then the same for all.
+    """
     place: dict[str, Any] = {
         "room": entry.room,
         "seq": entry.seq,
@@ -150,10 +163,10 @@ def as_event(entry: Entry) -> Event:
     }
     if entry.body is None:
         return TombstoneEvent(**place)
-    return _MAKERS[entry.kind](entry, place)
+    return _MAKERS[entry.kind](entry, place, dated)
 
 
-def _say(entry: Entry, place: dict[str, Any]) -> Event:
+def _say(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
     assert entry.body is not None
     return SayEvent(
         **place,
@@ -162,22 +175,26 @@ def _say(entry: Entry, place: dict[str, Any]) -> Event:
         reply_to=optional(entry.target),
         edited=optional(entry.edited),
         reactions=optional(dict(entry.reactions)),
-        as_of=entry.as_of if entry.as_of > entry.seq else optional(None),
+        as_of=_as_of(entry, dated or bool(entry.edited or entry.reactions)),
     )
 
 
-def _edit(entry: Entry, place: dict[str, Any]) -> Event:
+def _edit(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
     assert entry.body is not None
     return EditEvent(
         **place,
         by=_by(entry),
         target=entry.target or 0,
         text=entry.body["text"],
-        as_of=entry.as_of if entry.as_of > entry.seq else optional(None),
+        as_of=_as_of(entry, dated),
     )
 
 
-def _redact(entry: Entry, place: dict[str, Any]) -> Event:
+def _as_of(entry: Entry, said: bool) -> Any:
+    return optional(entry.as_of if said and entry.as_of > entry.seq else None)
+
+
+def _redact(entry: Entry, place: dict[str, Any], _: bool) -> Event:
     assert entry.body is not None
     return RedactEvent(
         **place,
@@ -187,7 +204,7 @@ def _redact(entry: Entry, place: dict[str, Any]) -> Event:
     )
 
 
-def _react(entry: Entry, place: dict[str, Any]) -> Event:
+def _react(entry: Entry, place: dict[str, Any], _: bool) -> Event:
     assert entry.body is not None
     return ReactEvent(
         **place, target=entry.target or 0, emoji=entry.body["emoji"], on=entry.body["on"]
@@ -219,9 +236,12 @@ def _entry(room: str, draft: Draft, placed: Placed) -> Entry:
     )
 
 
-def _page(found: Sequence[Entry], head: Head) -> Page:
+def _page(found: Sequence[Entry], head: Head, *, dated: bool) -> Page:
     return Page(
-        [item(as_event(each), each.says) for each in found], head.seq, head.says, head.oldest
+        [item(as_event(each, dated=dated), each.says) for each in found],
+        head.seq,
+        head.says,
+        head.oldest,
     )
 
 
