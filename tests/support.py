@@ -72,7 +72,9 @@ class House:
         if email is None:
             email = self.doctors[name] = f"{name}.{secrets.token_hex(4)}@example.test"
             traits = {"verified": True, **CAST.get(name, CAST["ana"]), **other}
-            await self.lounge.doctors.add(email=email, name=f"Dr {name.title()} Canaryfeather", **traits)
+            await self.lounge.doctors.add(
+                email=email, name=f"Dr {name.title()} Canaryfeather", **traits
+            )
         return email
 
     async def token(self, name: str) -> str:
