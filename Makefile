@@ -31,6 +31,7 @@ format: .venv/.dev ## Put the code into its format
 
 bench: .venv/.dev ## Build the load generator and measure
 	$(V)/python -m tests.bench
+	$(V)/python -m tests.bench.page
 
 lock: .venv/.dev ## Write the locks again from pyproject.toml: hashes, and no addresses
 	echo uv | $(COMPILE) - -o requirements/uv.txt
