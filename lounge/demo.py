@@ -60,7 +60,8 @@ async def fill(identity: Database, *, now: int) -> None:
 
     Raises NotForShow when the store holds doctors and is not marked.
     """
-    if not await is_demo(identity) and await facts.has_doctors(identity):
+    # In this order: another process that fills the store marks it before it adds anybody.
+    if await facts.has_doctors(identity) and not await is_demo(identity):
         raise NotForShow("the identity store holds real doctors: give the demo its own LOUNGE_DATA")
     await facts.keep(identity, _FACT, b"1")
     await _add_missing(identity, [*_cast(now), *_colleagues(now)])
