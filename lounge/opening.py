@@ -81,14 +81,12 @@ class Lounge:
         for commit in commits:
             if commit.placed:
                 last = commit.placed[-1]
-                self._tell(Hint(commit.room, last.seq, last.says, tuple(committed(commit))))
+                self.tell(Hint(commit.room, last.seq, last.says, tuple(committed(commit))))
         if any(commit.act.letters for commit in commits):
             self.relay.wake()
 
     def tell(self, hint: Hint) -> None:
-        self._tell(hint)
-
-    def _tell(self, hint: Hint) -> None:
+        """A room has come further: to local cursors, and to the other processes."""
         self.hear(hint)
         self.bus.publish(hint)
 
