@@ -3,127 +3,220 @@
 A hint is never the truth and never on the way of an answer: losing, doubling or reordering it costs a
 read of the log. One channel a room, `lounge:<house>:room:<name>`; every process of a house listens to
 the pattern. Houses that share a Redis hear nothing of each other, for channels know no database number.
+
+A subscription can be lost in silence, so each process also says something to itself every second, on
+`lounge:<house>:canary:<its own>`, and begins anew when it hears nothing of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from channels.ring import Item
+from channels.hint import Hint, joined, pack, unpack
+from channels.outbox import Outbox
+from channels.seal import Refused, Seal
+
+__all__ = ["Bus", "Hint"]
 
 log = structlog.get_logger()
 
-QUEUED_HINTS = 1000
 PUBLISH_SECONDS = 0.25
 RETRY_SECONDS = 0.5
+SUBSCRIBE_SECONDS = 3.0
+CANARY_SECONDS = 1.0
+CANARIES = 3
+REFUSED_LOG_SECONDS = 60.0
 
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A room's new head, its running count, and the newest entries as far as the sender had them."""
-
-    room: str
-    head: int
-    count: int
-    items: tuple[Item, ...] = ()
+_AWAY = (RedisError, OSError, TimeoutError)
 
 
 class Bus:
-    """Publishes this process's hints and hears those of the others. `hear` and `resumed` never block."""
+    """Publishes this process's hints and hears those of the others. `hear` and `resumed` never block.
+
+    Nobody waits for it, and it raises nothing that Redis or what lies on it could cause.
+    """
 
     def __init__(
-        self, redis: Redis, house: str, hear: Callable[[Hint], None], resumed: Callable[[], None]
+        self,
+        redis: Redis,
+        house: str,
+        key: bytes,
+        hear: Callable[[Hint], None],
+        resumed: Callable[[], None],
     ) -> None:
+        """`key` of 32 bytes, the same in all processes of the house.
+
+        `resumed` is called each time the subscription stands anew, the first time too: hints may have
+        been missed before.
+        """
         self._redis = redis
-        self.channel = f"lounge:{house}:room:"
         self._hear = hear
         self._resumed = resumed
-        self._origin = secrets.token_bytes(8)
-        self._queue: deque[Hint] = deque()
-        self._wake = asyncio.Event()
-        self.dropped = 0
-        """Hints that were not published, because too many waited or Redis did not answer."""
+        self._outbox = Outbox()
+        self._seal = Seal(key)
+        self._canary = Seal(key)
+        self.channel = f"lounge:{house}:room:"
+        self.canary_channel = f"lounge:{house}:canary:{self._canary.origin.hex()}"
+        self._stands = asyncio.Event()
+        self._patience: asyncio.Timeout | None = None
+        self._canaries_heard = 0
+        self._canaries_silent = 0
+        self._has_stood = False
+        self._is_loss_told = False
+        self._quiet_until = 0.0
         self.is_up = False
-        """Whether the subscription stands."""
+        """Whether the subscription stands and the last canary was heard."""
+        self.dropped = 0
+        """Hints that lost their entries because too much waited, or that were not published at all."""
+        self.refused = 0
+        """Messages heard that were forged, malformed, too large, too late or repeated."""
+        self.canaries_missed = 0
+        """Seconds in which a subscription that should stand brought no canary."""
+        self.resubscribed = 0
+        """How often the subscription was made again after the first time."""
 
     def publish(self, hint: Hint) -> None:
-        """Queue a hint; the oldest leaves when too many wait."""
-        if len(self._queue) >= QUEUED_HINTS:
-            self._queue.popleft()
-            self.dropped += 1
-        self._queue.append(hint)
-        self._wake.set()
+        """Queue a hint. When too much waits, the oldest lose their entries, then their place."""
+        self.dropped += self._outbox.put(hint)
 
     async def run(self) -> None:
         """Publish and listen for ever, whatever Redis does."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._publish_all())
             tasks.create_task(self._listen())
+            tasks.create_task(self._watch())
+
+    # -- publishing ------------------------------------------------------------------------------
 
     async def _publish_all(self) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            hints = list(self._queue)
-            self._queue.clear()
-            try:
-                async with asyncio.timeout(PUBLISH_SECONDS):
-                    pipe = self._redis.pipeline(transaction=False)
-                    for hint in _joined(hints):
-                        pipe.publish(self.channel + hint.room, self._packed(hint))
-                    await pipe.execute()
-            except (RedisError, OSError, TimeoutError):
+            hints = await self._outbox.take()
+            messages = [(self.channel + hint.room, pack(hint)) for hint in joined(hints)]
+            if not await self._published(self._seal, messages):
                 self.dropped += len(hints)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _published(self, seal: Seal, messages: list[tuple[str, bytes]]) -> bool:
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                pipe = self._redis.pipeline(transaction=False)
+                for channel, body in messages:
+                    pipe.publish(channel, seal.close(channel.encode(), body))
+                await pipe.execute()
+        except _AWAY:
+            return False
+        return True
+
+    # -- listening -------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.psubscribe(self.channel + "*")
-                    self.is_up = True
-                    self._resumed()
-                    async for message in subscription.listen():
-                        self._receive(message["channel"], message["data"])
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("bus lost", fault=type(error).__name__)
-            self.is_up = False
+                async with self._redis.pubsub(push_handler_func=_unchanged) as subscription:
+                    await self._follow(subscription)
+            except _AWAY as error:
+                self._lost(type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _receive(self, channel: bytes, data: bytes) -> None:
+    async def _follow(self, subscription: PubSub) -> None:
+        """Hear everything. Raises TimeoutError when there is no patience left, and what redis-py does."""
+        patterns = (self.channel + "*", self.canary_channel)
+        async with asyncio.timeout(SUBSCRIBE_SECONDS) as self._patience:
+            try:
+                await subscription.psubscribe(*patterns)
+                async for message in subscription.listen():
+                    if message["type"] == "pmessage":
+                        self._take(message["channel"], message["data"])
+                    elif message["type"] == "psubscribe" and message["data"] == len(patterns):
+                        self._begin()  # comes again when redis-py has quietly connected anew
+            finally:
+                self._stands.clear()
+                self._patience = None
+                self.is_up = False
+
+    def _begin(self) -> None:
+        self.resubscribed += self._has_stood
+        self._has_stood = True
+        self._canaries_silent = 0
+        self._stands.set()
+        self._wait_until(None)
+        self._resumed()
+
+    def _wait_until(self, moment: float | None) -> None:
+        """How long the subscription still has: for ever, or until that moment of the loop's clock."""
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(moment)
+
+    def _take(self, channel: bytes, sealed: bytes) -> None:
         try:
-            origin, head, count, rows = _PACKED.decode(data)
+            if channel == self.canary_channel.encode():
+                self._take_canary(channel, sealed)
+            else:
+                self._take_hint(channel, sealed)
+        except (Refused, msgspec.DecodeError, UnicodeError) as error:
+            self._refuse(error)
+        except Exception as error:  # noqa: BLE001 - one message must not cost the others
+            self._refuse(error, exc_info=True)
+
+    def _take_hint(self, channel: bytes, sealed: bytes) -> None:
+        opened = self._seal.open(channel, sealed)
+        if opened.origin != self._seal.origin:
             room = channel.decode().removeprefix(self.channel)
-        except (msgspec.DecodeError, UnicodeError):
-            log.warning("hint not understood")
-            return
-        if origin != self._origin:
-            self._hear(Hint(room, head, count, tuple(Item(*row) for row in rows)))
+            self._hear(unpack(room, opened.body))
 
-    def _packed(self, hint: Hint) -> bytes:
-        rows = [(i.seq, i.id, i.count, i.payload, i.about, i.rewrites) for i in hint.items]
-        return msgspec.msgpack.encode((self._origin, hint.head, hint.count, rows))
+    def _refuse(self, error: Exception, exc_info: bool = False) -> None:
+        """Count it; at most once a minute say so, and never what it held."""
+        self.refused += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + REFUSED_LOG_SECONDS
+            why = error.why if isinstance(error, Refused) else type(error).__name__
+            log.warning("hint refused", why=why, refused=self.refused, exc_info=exc_info)
+
+    # -- the canary ------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await self._stands.wait()
+            heard = self._canaries_heard
+            canary = [(self.canary_channel, b"")]
+            await asyncio.gather(
+                self._published(self._canary, canary), asyncio.sleep(CANARY_SECONDS)
+            )
+            if self._canaries_heard == heard and self._stands.is_set():
+                self._miss()
+
+    def _miss(self) -> None:
+        self.canaries_missed += 1
+        self._canaries_silent += 1
+        self._lost("silence")
+        if self._canaries_silent >= CANARIES:
+            self._stands.clear()
+            self._wait_until(asyncio.get_running_loop().time())
+
+    def _take_canary(self, channel: bytes, sealed: bytes) -> None:
+        self._canary.open(channel, sealed)
+        self._canaries_heard += 1
+        self._canaries_silent = 0
+        self._is_loss_told = False
+        self.is_up = True
+
+    def _lost(self, why: str) -> None:
+        """Say so once, however long it lasts."""
+        self.is_up = False
+        if not self._is_loss_told:
+            self._is_loss_told = True
+            log.warning("bus lost", fault=why)
 
 
-def _joined(hints: Sequence[Hint]) -> list[Hint]:
-    """One hint a room, however many acts were committed in it meanwhile."""
-    rooms: dict[str, list[Hint]] = {}
-    for hint in hints:
-        rooms.setdefault(hint.room, []).append(hint)
-    return [
-        Hint(name, group[-1].head, group[-1].count, tuple(i for h in group for i in h.items))
-        for name, group in rooms.items()
-    ]
-
-
-_Row = tuple[int, str, int, bytes, int | None, bool]
-_PACKED = msgspec.msgpack.Decoder(tuple[bytes, int, int, list[_Row]])
+async def _unchanged(push: Any) -> Any:
+    """In the place of redis-py's own, which first writes every message out for a log that is off."""
+    return push

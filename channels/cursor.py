@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class Gone(Exception):  # noqa: N818 - the end of a connection is no fault
-    """The subscriber is no longer there, or made no progress for too long."""
+    """The subscriber is no longer there, or the room was forgotten while it took its time."""
 
 
 class Subscriber(Protocol):
-    """A connection, as the hub sees it."""
+    """A connection, as the hub sees it. It tells the hub (`resume`) when it is ready again."""
 
     @property
     def dialect(self) -> str:
@@ -26,10 +27,6 @@ class Subscriber(Protocol):
         """False while its buffer is above the high-water mark."""
         ...
 
-    async def ready(self) -> None:
-        """Wait until it may be written to. Raises Gone."""
-        ...
-
     def lost(self) -> None:
         """It cannot be served any further: end the connection, so that the client comes back and asks."""
         ...
@@ -41,7 +38,11 @@ class Cursor:
 
     subscriber: Subscriber
     seq: int
-    behind: bool = False
-    """True while a task of its own brings it up to the head."""
+    arrived: Callable[[int], None] | None = None
+    """Called once, in the very step in which it first stands at the head."""
+    behind: bool = True
+    """True until it stands at the head, and whenever it could not be written to at once."""
+    stepping: bool = False
+    """True while its next step is due by itself: a turn of the loop, or a page under way."""
     left: bool = False
     """True once the room was left: nothing more may be written for it."""

@@ -1,46 +1,54 @@
-"""Rooms that somebody here listens to, and the cursors in them.
+"""Rooms that somebody here listens to, and the cursors in them: a state machine without I/O or clock.
 
 The promise: each cursor is sent a contiguous run of the one order, whatever hints are lost, doubled or
 late. A hint that leaves a hole costs a read of the log, never a frame out of order.
+
+Everything from outside is handed in: `read` fetches from the log and answers later, `soon` runs a step
+when others had their turn, `clock` gives seconds, `may_write` says whether entries may leave just now.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from enum import Enum
 
 import structlog
 
 from channels.cursor import Cursor, Gone
+from channels.log import Answer, Page, Read, Request
 from channels.ring import Framer, Item, Ring
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 TAIL_ENTRIES = 500
 PAGE_ENTRIES = 256
 CHUNK_BYTES = 64 * 1024
+KEPT_PAGES = 4
+KEPT_BYTES = 1024 * 1024
+KEPT_SECONDS = 2.0
 EMPTY_ROOM_SECONDS = 60.0
 
+Opened = Callable[["LiveRoom | Exception"], None]
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A run of a room's log and where the room stood when it was read."""
 
-    items: Sequence[Item]
+class Place(Enum):
+    """What a client's cursor (seq and id of its last entry) is to this log."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown_cursor"
+    BEYOND_RETENTION = "beyond_retention"
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A page of the past: under way, or kept for a moment for whoever comes by next."""
+
     head: int
-    count: int
-    oldest: int = 1
-
-
-class Log(Protocol):
-    """Where the truth is read from when memory does not reach."""
-
-    async def after(self, room: str, seq: int, limit: int) -> Page: ...
-
-    async def tail(self, room: str, limit: int) -> Page: ...
+    began: float
+    page: Page | None = None
+    outdated: bool = False
+    waiting: list[Callable[[Answer], None]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,67 +57,99 @@ class LiveRoom:
 
     name: str
     ring: Ring
-    opened: asyncio.Future[None]
+    is_open: bool = False
+    opening: list[Opened] = field(default_factory=list)
     cursors: set[Cursor] = field(default_factory=set)
     noted: int = 0
     oldest: int = 1
-    filling: asyncio.Task[Exception | None] | None = None
+    filling: bool = False
+    filled: list[Callable[[Exception | None], None]] = field(default_factory=list)
+    late: list[Callable[[Exception | None], None]] = field(default_factory=list)
+    """Who came while a read was under way: it may have looked before what they know of."""
+    flights: dict[int, _Flight] = field(default_factory=dict)
     flush_due: bool = False
-    empty_since: float = 0.0
+    touched: float = 0.0
 
 
 class Hub:
     """Local fan-out. `apply` takes what was committed here or hinted at by others."""
 
-    def __init__(self, log: Log, framers: Mapping[str, Framer]) -> None:
-        self._log = log
+    def __init__(
+        self,
+        read: Read,
+        framers: Mapping[str, Framer],
+        *,
+        soon: Callable[[Callable[[], None]], object],
+        clock: Callable[[], float],
+        may_write: Callable[[], bool],
+    ) -> None:
+        self._read = read
         self._framers = framers
+        self._soon = soon
+        self._clock = clock
+        self._may_write = may_write
         self._rooms: dict[str, LiveRoom] = {}
-        self._pages: dict[tuple[str, int, int], asyncio.Future[Page]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
         self.reads = 0
         """Reads of the log so far: backfills, pages and openings."""
         self.deliveries = 0
         """Entries written to sockets so far."""
+        self.divergences = 0
+        """Rooms whose log turned out to be another one, as after the restore of an older copy."""
 
     # -- joining and leaving ---------------------------------------------------------------------
 
-    async def enter(self, name: str) -> LiveRoom:
-        """The live room, opened from the log if nobody was listening. Raises what the log raises."""
+    def enter(self, name: str, done: Opened) -> None:
+        """Answer with the live room, opened from the log if nobody was listening, or what that raised."""
         room = self._rooms.get(name)
         if room is None:
-            opened = asyncio.get_running_loop().create_future()
-            room = LiveRoom(name, Ring(self._framers, 0, 0), opened)
-            self._rooms[name] = room
-            self._spawn(self._open(room))  # whoever asked first may leave: the others still wait
-        room.empty_since = asyncio.get_running_loop().time()
-        await asyncio.shield(room.opened)
-        return room
+            room = self._rooms[name] = LiveRoom(name, Ring(self._framers, 0, 0))
+            room.opening.append(done)
+            self._ask(name, None, TAIL_ENTRIES, lambda answer: self._open(room, answer))
+        elif room.is_open:
+            room.touched = self._clock()
+            done(room)
+        else:
+            room.opening.append(done)
 
-    async def catch_up(self, room: LiveRoom, cursor: Cursor) -> None:
-        """Send a cursor everything up to the head. Ends in the very step in which it stands there.
+    def locate(
+        self,
+        room: LiveRoom,
+        since: int,
+        last: str | None,
+        done: Callable[[Place | Exception], None],
+    ) -> None:
+        """Answer what a client's cursor is here. `last` is the id of its entry `since`, if it says so."""
+        if since <= room.ring.head:
+            self._compare(room, since, last, done)
+            return
 
-        Raises Gone when the subscriber is, and what the log raises.
+        def read_on(fault: Exception | None) -> None:
+            if fault is not None:
+                done(fault)
+            elif since > room.ring.head:
+                done(Place.UNKNOWN)
+            else:
+                self._compare(room, since, last, done)
+
+        room.noted = max(room.noted, since)  # another process may have come further
+        room.late.append(read_on)
+        self._fill(room)
+
+    def attach(self, room: LiveRoom, cursor: Cursor) -> None:
+        """Send a cursor what follows its place, then all that is new, for as long as it stays.
+
+        Raises Gone if the room was forgotten since it was entered.
         """
-        while cursor.seq < room.ring.head:
-            await cursor.subscriber.ready()
-            taken = room.ring.take(cursor.seq, cursor.subscriber.dialect, CHUNK_BYTES)
-            if taken is None:
-                taken = await self._taken_from_log(room, cursor)
-            if cursor.left:
-                raise Gone
-            self.deliveries += taken[1] - cursor.seq
-            cursor.subscriber.write(taken[0])
-            cursor.seq = taken[1]
-            await asyncio.sleep(0)
-
-    def listen(self, room: LiveRoom, cursor: Cursor) -> None:
-        """Go live. Only in the same step as `catch_up` returned: nothing may come in between."""
-        if cursor.left or self._rooms.get(room.name) is not room:
-            raise Gone  # it left meanwhile, or took so long that the room was forgotten
-        if cursor.seq != room.ring.head:
-            raise ValueError(f"a cursor at {cursor.seq} cannot go live at head {room.ring.head}")
+        if self._rooms.get(room.name) is not room:
+            raise Gone
         room.cursors.add(cursor)
+        self._advance(room, cursor)
+
+    def resume(self, name: str, cursor: Cursor) -> None:
+        """Its subscriber is ready again."""
+        room = self._rooms.get(name)
+        if room is not None and cursor.behind and cursor in room.cursors:
+            self._advance(room, cursor)
 
     def leave(self, name: str, cursor: Cursor) -> None:
         """No further event of the room reaches this cursor."""
@@ -117,7 +157,7 @@ class Hub:
         room = self._rooms.get(name)
         if room is not None:
             room.cursors.discard(cursor)
-            room.empty_since = asyncio.get_running_loop().time()
+            room.touched = self._clock()
 
     # -- what happens in rooms -------------------------------------------------------------------
 
@@ -127,14 +167,40 @@ class Hub:
         if room is None:
             return
         room.noted = max(room.noted, head)
-        if not room.opened.done():
+        if not room.is_open:
             return
         for item in items:
             if item.seq == room.ring.head + 1:
-                room.ring.append(item)
+                self._append(room, item)
+            elif room.ring.id_at(item.seq) not in (None, item.id):
+                self._diverged(room)
+                return
         if room.noted > room.ring.head:
             self._fill(room)
         self._flush_soon(room)
+
+    def heads(self) -> dict[str, int]:
+        """Where the open rooms stand here: to be handed back with what a poll of the log then says."""
+        return {room.name: room.ring.head for room in self._rooms.values() if room.is_open}
+
+    def polled(self, name: str, head: int, oldest: int, stood: int) -> None:
+        """The log was asked when the room stood at `stood` here. It can only have come further."""
+        room = self._rooms.get(name)
+        if room is None:
+            return
+        room.oldest = max(room.oldest, oldest)
+        if head < stood <= room.ring.head:
+            self._diverged(room)
+        else:
+            self.apply(name, (), head)
+
+    def release(self) -> None:
+        """Entries may leave again: whatever was held goes on."""
+        for room in self._rooms.values():
+            self._flush_soon(room)
+            for cursor in room.cursors:
+                if cursor.behind:
+                    self._later(room, cursor)
 
     def names(self) -> list[str]:
         """The rooms that are live here."""
@@ -143,116 +209,182 @@ class Hub:
     def live(self, name: str) -> LiveRoom | None:
         """The room if it is live here and open."""
         room = self._rooms.get(name)
-        return room if room is not None and room.opened.done() else None
-
-    async def refresh(self, room: LiveRoom, head: int) -> None:
-        """Read on until the room's head is at least `head`, or the log has no more.
-
-        Raises what the log raises.
-        """
-        room.noted = max(room.noted, head)
-        fault = await asyncio.shield(self._fill(room))
-        if fault is not None:
-            raise fault
+        return room if room is not None and room.is_open else None
 
     def sweep(self) -> None:
-        """Forget rooms that nobody has listened to for a minute."""
-        horizon = asyncio.get_running_loop().time() - EMPTY_ROOM_SECONDS
+        """Forget rooms that nobody has listened to for a minute, and pages that were kept a moment."""
+        now = self._clock()
         for name, room in list(self._rooms.items()):
-            if not room.cursors and room.opened.done() and room.empty_since < horizon:
+            for start, flight in list(room.flights.items()):
+                if flight.page is not None and flight.began < now - KEPT_SECONDS:
+                    del room.flights[start]
+            if not room.cursors and room.is_open and room.touched < now - EMPTY_ROOM_SECONDS:
                 del self._rooms[name]
-
-    async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- reading the log -------------------------------------------------------------------------
 
-    async def _open(self, room: LiveRoom) -> None:
-        try:
-            self.reads += 1
-            page = await self._log.tail(room.name, TAIL_ENTRIES)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told to whoever waits
+    def _ask(
+        self, name: str, after: int | None, limit: int, done: Callable[[Answer], None]
+    ) -> None:
+        self.reads += 1
+        self._read(Request(name, after, limit), done)
+
+    def _open(self, room: LiveRoom, answer: Answer) -> None:
+        opening, room.opening = room.opening, []
+        if isinstance(answer, Exception):
             del self._rooms[room.name]
-            fault = Gone() if isinstance(error, asyncio.CancelledError) else error
-            room.opened.set_exception(fault)
-            room.opened.exception()  # nobody waiting is no fault
+            for done in opening:
+                done(answer)
             return
-        before = page.items[0].seq - 1 if page.items else page.head
-        room.oldest = page.oldest
-        room.ring = Ring(self._framers, before, page.count)
-        for item in page.items:
+        before = answer.items[0].seq - 1 if answer.items else answer.head
+        room.oldest = answer.oldest
+        room.ring = Ring(self._framers, before, answer.count)
+        for item in answer.items:
             room.ring.append(item)
-        _refresh(room, page)
-        room.opened.set_result(None)
+        _refresh(room, answer)
+        room.is_open, room.touched = True, self._clock()
+        for done in opening:
+            done(room)
         if room.noted > room.ring.head:
             self._fill(room)
 
-    def _fill(self, room: LiveRoom) -> asyncio.Task[Exception | None]:
-        if room.filling is None:
-            room.filling = self._spawn(self._fill_hole(room))
-        return room.filling
+    def _fill(self, room: LiveRoom) -> None:
+        """Read on from the head, its last entry included: so a log that was exchanged shows itself."""
+        if not room.filling:
+            room.filling = True
+            room.filled += room.late
+            room.late = []
+            stood = room.ring.head
+            self._ask(
+                room.name,
+                max(0, stood - 1),
+                PAGE_ENTRIES,
+                lambda answer: self._take_fill(room, stood, answer),
+            )
 
-    async def _fill_hole(self, room: LiveRoom) -> Exception | None:
-        try:
-            while room.noted > room.ring.head:
-                self.reads += 1
-                before = room.ring.head
-                page = await self._log.after(room.name, before, PAGE_ENTRIES)
-                for item in page.items:
-                    if item.seq == room.ring.head + 1:
-                        room.ring.append(item)
-                _refresh(room, page)
-                self._flush_soon(room)
-                if room.ring.head == before:  # the log has no more, whatever was said of it
-                    room.noted = before
-        except Exception as error:  # noqa: BLE001 - the head poll asks again
-            log.warning("backfill failed", fault=type(error).__name__)
-            return error
-        finally:
-            room.filling = None
-        return None
+    def _take_fill(self, room: LiveRoom, stood: int, answer: Answer) -> None:
+        room.filling = False
+        if self._rooms.get(room.name) is not room:  # forgotten meanwhile
+            self._filled(room, Gone())
+            return
+        if isinstance(answer, Exception):  # the head poll asks again
+            log.warning("backfill failed", fault=type(answer).__name__)
+            self._filled(room, answer)
+            return
+        if answer.head < stood or _is_another(room, answer.items):
+            self._diverged(room)
+            return
+        before = room.ring.head
+        for item in answer.items:
+            if item.seq == room.ring.head + 1:
+                self._append(room, item)
+        _refresh(room, answer)
+        self._flush_soon(room)
+        if room.ring.head == before:  # the log has no more, whatever was said of it
+            room.noted = before
+        if room.noted > room.ring.head:
+            self._fill(room)
+            return
+        self._filled(room, None)
+        if room.late:
+            self._fill(room)
 
-    async def _taken_from_log(self, room: LiveRoom, cursor: Cursor) -> tuple[bytes, int]:
-        page = await self._page(room, cursor.seq)
-        if not page.items or page.items[0].seq != cursor.seq + 1:
-            raise Gone  # the log does not go on from where it was: the client must come back and ask
-        frames: list[bytes] = []
-        size = 0
-        for item in page.items:
-            if item.seq > room.ring.head:
-                break  # it will come with the ring: nobody overtakes the room
-            frame = self._framers[cursor.subscriber.dialect](item.payload)
-            if frames and size + len(frame) > CHUNK_BYTES:
-                break
-            frames.append(frame)
-            size += len(frame)
-        return b"".join(frames), cursor.seq + len(frames)
+    def _filled(self, room: LiveRoom, fault: Exception | None) -> None:
+        waiting, room.filled = room.filled, []
+        if fault is not None:
+            waiting, room.late = waiting + room.late, []
+        for done in waiting:
+            done(fault)
 
-    async def _page(self, room: LiveRoom, after: int) -> Page:
-        """One read however many cursors stand at the same place, none older than what is known."""
-        key = (room.name, after, room.ring.head)
-        flight = self._pages.get(key)
-        if flight is None:
-            self.reads += 1
-            flight = asyncio.ensure_future(self._log.after(room.name, after, PAGE_ENTRIES))
-            self._pages[key] = flight
-            flight.add_done_callback(lambda _: self._pages.pop(key, None))
-        page = await asyncio.shield(flight)
-        _refresh(room, page)
-        return page
+    def _compare(
+        self,
+        room: LiveRoom,
+        since: int,
+        last: str | None,
+        done: Callable[[Place | Exception], None],
+    ) -> None:
+        if since and since + 1 < room.oldest:
+            done(Place.BEYOND_RETENTION)
+        elif since == 0 or last is None:
+            done(Place.KNOWN)
+        elif (id := room.ring.id_at(since)) is not None:
+            done(Place.KNOWN if id == last else Place.UNKNOWN)
+        else:
+            self._page(room, since, lambda answer: done(_judged(answer, since, last)))
+
+    def _page(self, room: LiveRoom, seq: int, done: Callable[[Answer], None]) -> None:
+        """The page that holds `seq`: one read however many want it, and none that may lack it."""
+        start = (seq - 1) // PAGE_ENTRIES * PAGE_ENTRIES
+        flight = room.flights.get(start)
+        if flight is None or flight.head < seq or (flight.page is None and flight.outdated):
+            flight = room.flights[start] = _Flight(room.ring.head, self._clock(), waiting=[done])
+            self._ask(
+                room.name,
+                start,
+                PAGE_ENTRIES,
+                lambda answer: self._landed(room, start, flight, answer),
+            )
+        elif flight.page is None:
+            flight.waiting.append(done)
+        else:
+            done(flight.page)
+
+    def _landed(self, room: LiveRoom, start: int, flight: _Flight, answer: Answer) -> None:
+        if isinstance(answer, Page) and (
+            answer.head < flight.head or _is_another(room, answer.items)
+        ):
+            answer = Gone()
+            if self._rooms.get(room.name) is room:
+                self._diverged(room)
+        if isinstance(answer, Exception) or flight.outdated or not _is_small(answer):
+            if room.flights.get(start) is flight:
+                del room.flights[start]
+        else:
+            flight.page = answer
+            self._keep_few(room)
+        if isinstance(answer, Page):
+            _refresh(room, answer)
+        waiting, flight.waiting = flight.waiting, []
+        for done in waiting:
+            done(answer)
+
+    def _keep_few(self, room: LiveRoom) -> None:
+        kept = [start for start, flight in room.flights.items() if flight.page is not None]
+        for start in kept[:-KEPT_PAGES]:
+            del room.flights[start]
+
+    def _append(self, room: LiveRoom, item: Item) -> None:
+        room.ring.append(item)
+        if item.about is not None:  # pages that were read before it no longer tell how things stand
+            for start, flight in list(room.flights.items()):
+                flight.outdated = True
+                if flight.page is not None:
+                    del room.flights[start]
+
+    def _diverged(self, room: LiveRoom) -> None:
+        """The log is not the one that was served so far: everybody must come back and ask anew."""
+        self.divergences += 1
+        log.error("a room's log is another one: was an older copy restored?")
+        if self._rooms.get(room.name) is room:
+            del self._rooms[room.name]
+        for cursor in list(room.cursors):
+            self._lose(room, cursor)
+        for done in room.opening:
+            done(Gone())
+        self._filled(room, Gone())
 
     # -- writing to sockets ----------------------------------------------------------------------
 
     def _flush_soon(self, room: LiveRoom) -> None:
         if not room.flush_due and room.cursors:
             room.flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush, room)
+            self._soon(lambda: self._flush(room))
 
     def _flush(self, room: LiveRoom) -> None:
         """Join what is new once; write the same bytes to everybody who stands at the same place."""
         room.flush_due = False
+        if not self._may_write():  # `release` comes back to it
+            return
         head = room.ring.head
         joined: dict[tuple[str, int], tuple[bytes, int] | None] = {}
         for cursor in room.cursors:
@@ -264,34 +396,96 @@ class Hub:
                 joined[key] = room.ring.take(cursor.seq, subscriber.dialect, CHUNK_BYTES)
             taken = joined[key]
             if taken is not None and subscriber.is_ready():
-                subscriber.write(taken[0])
                 self.deliveries += taken[1] - cursor.seq
                 cursor.seq = taken[1]
+                subscriber.write(taken[0])
             if cursor.seq < head:
                 cursor.behind = True
-                self._spawn(self._bring_up(room, cursor))
+                self._later(room, cursor)
 
-    async def _bring_up(self, room: LiveRoom, cursor: Cursor) -> None:
-        try:
-            await self.catch_up(room, cursor)
+    def _advance(self, room: LiveRoom, cursor: Cursor) -> None:
+        """One step of a cursor that is behind. It ends in the very step in which it stands at the head."""
+        if cursor.left or cursor.stepping or not self._may_write():
+            return
+        if cursor.seq >= room.ring.head:
             cursor.behind = False
-        except Gone:
-            room.cursors.discard(cursor)
-            if not cursor.left:
-                cursor.subscriber.lost()
-        except Exception as error:  # noqa: BLE001 - told to the client as a lost connection
-            log.warning("catch-up failed", fault=type(error).__name__)
-            room.cursors.discard(cursor)
-            cursor.subscriber.lost()
+            arrived, cursor.arrived = cursor.arrived, None
+            if arrived is not None:
+                arrived(cursor.seq)
+        elif cursor.subscriber.is_ready():
+            taken = room.ring.take(cursor.seq, cursor.subscriber.dialect, CHUNK_BYTES)
+            if taken is None:
+                cursor.stepping = True
+                self._page(room, cursor.seq + 1, lambda answer: self._serve(room, cursor, answer))
+            else:
+                self._hand(room, cursor, taken)
 
-    def _spawn(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def _serve(self, room: LiveRoom, cursor: Cursor, answer: Answer) -> None:
+        """From a page of the past."""
+        cursor.stepping = False
+        if cursor.left:
+            return
+        taken = None if isinstance(answer, Exception) else self._framed(room, cursor, answer)
+        if taken is None:  # the log fails, or does not go on from where the client was
+            self._lose(room, cursor)
+        elif self._may_write() and cursor.subscriber.is_ready():
+            self._hand(room, cursor, taken)
+
+    def _framed(self, room: LiveRoom, cursor: Cursor, page: Page) -> tuple[bytes, int] | None:
+        frames: list[bytes] = []
+        size, seq = 0, cursor.seq
+        for item in page.items:
+            if item.seq != seq + 1 or item.seq > room.ring.head:
+                continue  # what is newer than the room comes with the ring: nobody overtakes it
+            frame = self._framers[cursor.subscriber.dialect](item.payload)
+            if frames and size + len(frame) > CHUNK_BYTES:
+                break
+            frames.append(frame)
+            size, seq = size + len(frame), item.seq
+        return (b"".join(frames), seq) if frames else None
+
+    def _hand(self, room: LiveRoom, cursor: Cursor, taken: tuple[bytes, int]) -> None:
+        self.deliveries += taken[1] - cursor.seq
+        cursor.seq = taken[1]
+        cursor.subscriber.write(taken[0])
+        self._later(room, cursor)
+
+    def _later(self, room: LiveRoom, cursor: Cursor) -> None:
+        """Its next step, once others had their turn."""
+        if cursor.stepping:
+            return
+        cursor.stepping = True
+
+        def step() -> None:
+            cursor.stepping = False
+            self._advance(room, cursor)
+
+        self._soon(step)
+
+    def _lose(self, room: LiveRoom, cursor: Cursor) -> None:
+        room.cursors.discard(cursor)
+        cursor.left = True
+        cursor.subscriber.lost()
 
 
 def _refresh(room: LiveRoom, page: Page) -> None:
     """Put what was read into the ring, unless the ring has meanwhile heard of something newer."""
+    room.oldest = max(room.oldest, page.oldest)
     if page.head >= room.ring.head:
         room.ring.refresh(page.items)
+
+
+def _is_another(room: LiveRoom, items: Iterable[Item]) -> bool:
+    """True when an entry has another id here than the log now gives it."""
+    return any(room.ring.id_at(item.seq) not in (None, item.id) for item in items)
+
+
+def _is_small(page: Page) -> bool:
+    return sum(len(item.payload) for item in page.items) <= KEPT_BYTES
+
+
+def _judged(answer: Answer, since: int, last: str) -> Place | Exception:
+    if isinstance(answer, Exception):
+        return answer
+    found = any(item.seq == since and item.id == last for item in answer.items)
+    return Place.KNOWN if found else Place.UNKNOWN

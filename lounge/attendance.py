@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from channels.cursor import Cursor, Gone, Subscriber
-from channels.hub import LiveRoom
+from channels.hub import LiveRoom, Place
+from channels.log import asked
 from lounge import policy, private
 from lounge.belongings import Shelf
 from lounge.conversation import Seat
@@ -85,16 +86,24 @@ class Attendance:
             self._verified()
         else:
             seat = await self._lounge.conversation.take_seat(self._guest, room)
-        live = await self._lounge.hub.enter(self._name(room))
-        if since is not None and since > live.ring.head:
-            await self._lounge.hub.refresh(live, since)
-        start, reset = await self._start(live, since, last)
-        return Arrival(room, live, seat, start, reset)
+        hub, name = self._lounge.hub, self._name(room)
+        live: LiveRoom = await asked(lambda done: hub.enter(name, done))
+        place = Place.KNOWN
+        if since is not None:
+            place = await asked(lambda done: hub.locate(live, since, last, done))
+        if since is None or place is not Place.KNOWN:
+            start = await self._fresh(live)
+        else:
+            start = max(since + 1, live.oldest)
+        return Arrival(room, live, seat, start, None if place is Place.KNOWN else place.value)
 
-    def enter(self, arrival: Arrival) -> Cursor:
-        """Take the place, and be counted: of a former cursor there nothing more is sent."""
+    def enter(self, arrival: Arrival, arrived: Callable[[int], None]) -> Cursor:
+        """Take the place, and be counted: of a former cursor there nothing more is sent.
+
+        `arrived` hears the head in the very step in which everything up to it was sent.
+        """
         self.leave(arrival.room)
-        cursor = Cursor(self._subscriber, arrival.start - 1)
+        cursor = Cursor(self._subscriber, arrival.start - 1, arrived)
         self._cursors[arrival.room] = cursor
         self._seats[arrival.room] = arrival.seat
         if arrival.seat is not None:
@@ -102,17 +111,29 @@ class Attendance:
             self._shelf.joined(arrival.room)
         return cursor
 
-    async def follow(self, arrival: Arrival, cursor: Cursor) -> int:
-        """Send what was missed, then go live; returns the head in that very step."""
-        await self._lounge.hub.catch_up(arrival.live, cursor)
-        self._lounge.hub.listen(arrival.live, cursor)
-        return arrival.live.ring.head
+    def follow(self, arrival: Arrival, cursor: Cursor) -> None:
+        """Send what was missed, then all that is new. Raises Gone."""
+        self._lounge.hub.attach(arrival.live, cursor)
+
+    def resume(self) -> None:
+        """The connection may be written to again."""
+        for room, cursor in list(self._cursors.items()):
+            self._lounge.hub.resume(self._name(room), cursor)
+
+    async def sit(self, room: str) -> None:
+        """Take the seat alone, for one act: nothing of the room is sent here."""
+        if room == private.ROOM:
+            self._verified()
+            self._seats[room] = None
+        else:
+            self._seats[room] = await self._lounge.conversation.take_seat(self._guest, room)
 
     def leave(self, room: str) -> None:
         """Nothing of the room reaches this connection any more."""
         cursor, seat = self._cursors.pop(room, None), self._seats.pop(room, None)
-        if cursor is not None:
-            self._lounge.hub.leave(self._name(room), cursor)
+        if cursor is None:
+            return
+        self._lounge.hub.leave(self._name(room), cursor)
         if seat is not None:
             self._lounge.news.roster.leave(room, self._member(room))
 
@@ -121,7 +142,7 @@ class Attendance:
             self.leave(room)
 
     def must_be_in(self, room: str) -> None:
-        if room not in self._cursors:
+        if room not in self._seats:
             raise Refusal(Code.NOT_JOINED, "refusal.not_joined")
 
     def seat(self, room: str) -> Seat:
@@ -212,23 +233,6 @@ class Attendance:
         return RoomStanding(
             room_id, room.title, room.kind, standing.seq, left, self.present(room_id)
         )
-
-    async def _start(
-        self, live: LiveRoom, since: int | None, last: str | None
-    ) -> tuple[int, Literal["unknown_cursor", "beyond_retention"] | None]:
-        """The first seq to send, and why the client's cursor is not of this log, if it is not."""
-        if since is None:
-            return await self._fresh(live), None
-        if since > live.ring.head:
-            return await self._fresh(live), "unknown_cursor"
-        if since and since + 1 < live.oldest:
-            return await self._fresh(live), "beyond_retention"
-        if since and last is not None and last != await self._id_at(live, since):
-            return await self._fresh(live), "unknown_cursor"
-        return max(since + 1, live.oldest), None
-
-    async def _id_at(self, live: LiveRoom, seq: int) -> str | None:
-        return live.ring.id_at(seq) or await self._lounge.transcript.id_at(live.name, seq)
 
     async def _fresh(self, live: LiveRoom) -> int:
         """Back to the 50th last say, at most 500 entries."""

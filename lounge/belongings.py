@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from random import SystemRandom
 from weakref import WeakValueDictionary
@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from lounge.errors import Code, Refusal
+from lounge.gathered import Gathered
 from lounge.keys import Keys
 from storage import belongings
 from storage.belongings import Kept
@@ -126,12 +127,12 @@ class Belongings:
         self._shelves: WeakValueDictionary[str, Shelf] = WeakValueDictionary()
         self._due: dict[str, Shelf] = {}
         self._writing = asyncio.Lock()
+        self._kept = Gathered(self._read)
 
     async def of(self, doctor_id: str) -> Shelf:
         """The doctor's shelf: the same object while anybody holds it. Raises StorageError."""
         if (shelf := self._shelves.get(doctor_id)) is None:
-            async with self._identity.reading() as connection:
-                kept = await belongings.of(connection, doctor_id)
+            kept = await self._kept.get(doctor_id)
             if kept is None:
                 raise Refusal(Code.NOT_FOUND, "session.none")
             if (shelf := self._shelves.get(doctor_id)) is None:  # somebody else may have asked too
@@ -162,6 +163,10 @@ class Belongings:
             await self.write()
         except StorageError as fault:
             log.error("belongings lost at the end", shelves=len(self._due), fault=str(fault))
+
+    async def _read(self, doctor_ids: Collection[str]) -> dict[str, Kept]:
+        async with self._identity.reading() as connection:
+            return await belongings.of(connection, doctor_ids)
 
     def _note(self, shelf: Shelf) -> None:
         self._due[shelf.doctor_id] = shelf

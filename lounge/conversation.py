@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from limits import RateLimitItem
@@ -20,6 +20,7 @@ from limits import RateLimitItem
 from lounge import guard, policy
 from lounge.door import Door, Guest
 from lounge.errors import Code, Refusal
+from lounge.gathered import Gathered
 from lounge.keys import Keys
 from lounge.limits import CHANGES, REPORTS, SAYS, TEXT_CODE_POINTS, Limits
 from lounge.notices import letter
@@ -119,6 +120,7 @@ class Conversation:
         self._receipt_key = keys.persona.subkey("receipt")
         self._doctor_ids = doctor_ids
         self._numbers: dict[str, int] = {}
+        self._badges = Gathered(self._badges_of)
 
     # -- entering --------------------------------------------------------------------------------
 
@@ -127,12 +129,15 @@ class Conversation:
         room = policy.admit(guest.doctor, room_id, self._catalogue)
         number = await self.number(room.id)
         persona_id = self._personas.id_of(guest.doctor.id, room.id)
-        async with self._database.reading() as connection:
-            stored = await entries.badge_of(connection, persona_id)
+        stored = await self._badges.get(persona_id)
         badge = self._personas.badge_of(guest.doctor)
         if stored is not None:
             badge = self._personas.meet(decode_badge(stored), badge)
         return Seat(guest, room, number, Persona(persona_id, ANONYMOUS, badge), stored)
+
+    async def _badges_of(self, persona_ids: Collection[bytes]) -> dict[bytes, str]:
+        async with self._database.reading() as connection:
+            return await entries.badges_of(connection, persona_ids)
 
     async def number(self, room_id: str) -> int:
         """The room's number in SQL, given on first use."""
@@ -381,6 +386,7 @@ class Conversation:
         if face != ANONYMOUS:
             raise Refusal(Code.FORBIDDEN, "refusal.face")
         self._limits.spend(limit, seat.guest.doctor.id)  # first: the guard's work is not free
+        self._limits.fill(seat.room.id)
         self._clean(text)
 
     def _coarsen(self, seat: Seat) -> None:

@@ -7,12 +7,15 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.errors import Code, Refusal
+from lounge.gathered import Gathered
 from lounge.keys import Keys
 from lounge.knocks import Knocks
 from lounge.passwords import Passwords
@@ -21,7 +24,7 @@ from lounge.titles import COUNTRIES, SPECIALTIES
 from storage import gate, identities, visits
 from storage.database import Database, StorageError
 from storage.identities import Crowd, DoctorRecord, NewDoctor
-from storage.visits import SessionRecord, TokenRecord
+from storage.visits import Opened, SessionRecord, TokenRecord
 
 log = structlog.get_logger()
 
@@ -92,8 +95,9 @@ class Visit:
 class Doctors:
     """Sign-in, sessions, tokens. Every method may raise StorageError; times are ms since 1970.
 
-    What ends a session or a token, or changes a doctor, raises the gate's epoch after its commit,
-    so that every process looks at its sockets again. All of these may be repeated after a fault.
+    What ends a session or a token, or changes a doctor, raises the epoch in the same transaction, so
+    that every process looks at its sockets again, and moves the lounge store's gate after it. All of
+    these may be repeated after a fault.
     """
 
     def __init__(
@@ -112,6 +116,8 @@ class Doctors:
         self._clock = clock
         self._unnoted: set[Visit] = set()
         self._noting = asyncio.Lock()
+        self._sessions = Gathered(self._open_sessions)  # thousands come back together
+        self._tokens = Gathered(self._open_tokens)
         self._knocks = Knocks(identity, keys.identity, lifted=settings.bench)
 
     def close(self) -> None:
@@ -158,24 +164,30 @@ class Doctors:
 
     async def by_session(self, secret: str) -> Visit | None:
         """Who holds this cookie; None when it was never good or is no longer."""
-        now = self._clock()
-        async with self._identity.reading() as connection:
-            opened = await visits.open_session(connection, digest_of(secret), now, IDLE_MS)
+        opened = await self._sessions.get(digest_of(secret))
         if opened is None:
             return None
         visit = Visit(_doctor(opened.doctor), opened.id, None)
-        await self._note(visit, opened.used, now)
+        await self._note(visit, opened.used)
         return visit
 
     async def by_token(self, secret: str) -> Visit | None:
         """Who holds this bearer token; None when it was never good or is no longer."""
-        async with self._identity.reading() as connection:
-            opened = await visits.open_token(connection, digest_of(secret))
+        opened = await self._tokens.get(digest_of(secret))
         if opened is None:
             return None
         visit = Visit(_doctor(opened.doctor), None, opened.id)
-        await self._note(visit, opened.used, self._clock())
+        await self._note(visit, opened.used)
         return visit
+
+    async def epoch(self) -> int:
+        """How many revocations there have been. Read before visits, it dates them."""
+        async with self._identity.reading() as connection:
+            return await gate.identity_epoch(connection)
+
+    async def move_gate(self) -> int:
+        """Nothing is committed any more that was allowed before the epoch that this returns."""
+        return await gate.follow(self._lounge, self._identity)
 
     async def still_open(self, visits_: Iterable[Visit]) -> dict[Visit, Visit]:
         """Those of `visits_` that are still good, each with its doctor as she is now.
@@ -206,9 +218,10 @@ class Doctors:
 
     async def end_session(self, doctor_id: str, session_id: str) -> None:
         """Raises Refusal `not_found` when it is not this doctor's."""
-        async with self._identity.writing() as connection:
+        async with self._revoking() as connection:
             known = await visits.end_session(connection, doctor_id, session_id, self._clock())
-        await self._after_end(known)
+            if not known:
+                raise Refusal(Code.NOT_FOUND, "session.unknown")
 
     async def sign_out(self, visit: Visit) -> None:
         """End what this visit came with."""
@@ -233,9 +246,10 @@ class Doctors:
 
     async def end_token(self, doctor_id: str, token_id: str) -> None:
         """Raises Refusal `not_found` when it is not this doctor's."""
-        async with self._identity.writing() as connection:
+        async with self._revoking() as connection:
             known = await visits.end_token(connection, doctor_id, token_id, self._clock())
-        await self._after_end(known)
+            if not known:
+                raise Refusal(Code.NOT_FOUND, "session.unknown")
 
     # changing a doctor
 
@@ -248,28 +262,25 @@ class Doctors:
         if not good:
             raise Refusal(Code.FORBIDDEN, "password.code")
         hashed = await self._passwords.hash(password)
-        async with self._identity.writing() as connection:
+        async with self._revoking() as connection:
             doctor_id = await identities.spend_code(connection, digest, now)
             if doctor_id is None:
                 raise Refusal(Code.FORBIDDEN, "password.code")
             await identities.set_password(connection, doctor_id, hashed)
             await visits.end_sessions(connection, doctor_id, now)
         await self._knocks.forgive(email, address, now)
-        await gate.raise_epoch(self._lounge)
 
     async def set_language(self, doctor_id: str, language: str) -> None:
         if language not in LANGUAGES:
             raise Refusal(Code.INVALID, "doctor.language", value=language)
-        async with self._identity.writing() as connection:
+        async with self._revoking() as connection:
             await identities.set_language(connection, doctor_id, language)
-        await gate.raise_epoch(self._lounge)
 
     async def set_verified(self, doctor_id: str, verified: bool) -> None:
         """Open the rooms to a doctor, or close them."""
         at = self._clock() if verified else None
-        async with self._identity.writing() as connection:
+        async with self._revoking() as connection:
             await identities.set_verified(connection, doctor_id, at)
-        await gate.raise_epoch(self._lounge)
 
     async def add(
         self,
@@ -361,13 +372,31 @@ class Doctors:
                 now=now,
                 expires=now + SESSION_MS,
             )
+            if ended:
+                await gate.raise_epoch(connection)
         if ended:
-            await gate.raise_epoch(self._lounge)
+            await self.move_gate()
         return Visit(_doctor(known), id, None), secret
 
-    async def _note(self, visit: Visit, used: int | None, now: int) -> None:
+    @asynccontextmanager
+    async def _revoking(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that raises the epoch with what it ends; after it the gate is moved."""
+        async with self._identity.writing() as connection:
+            yield connection
+            await gate.raise_epoch(connection)
+        await self.move_gate()
+
+    async def _open_sessions(self, digests: Collection[bytes]) -> dict[bytes, Opened]:
+        async with self._identity.reading() as connection:
+            return await visits.open_sessions(connection, digests, self._clock(), IDLE_MS)
+
+    async def _open_tokens(self, digests: Collection[bytes]) -> dict[bytes, Opened]:
+        async with self._identity.reading() as connection:
+            return await visits.open_tokens(connection, digests)
+
+    async def _note(self, visit: Visit, used: int | None) -> None:
         """Write the last use, at most once a minute; a door never closes because that failed."""
-        if used is not None and now - used < NOTED_MS:
+        if used is not None and self._clock() - used < NOTED_MS:
             return
         self._unnoted.add(visit)
         async with self._noting:  # thousands come back together after a restart: few transactions
@@ -378,11 +407,6 @@ class Doctors:
                 await self.touch(waiting)
             except StorageError as fault:
                 log.warning("last use not noted", fault=str(fault))
-
-    async def _after_end(self, known: bool) -> None:
-        if not known:
-            raise Refusal(Code.NOT_FOUND, "session.unknown")
-        await gate.raise_epoch(self._lounge)
 
 
 def plain_email(email: str) -> str:

@@ -50,13 +50,13 @@ class Knocks:
         return self._hash(f"account {email}")
 
     def _address(self, address: str) -> bytes:
-        return self._hash(f"address {_network(address)}")
+        return self._hash(f"address {network_of(address)}")
 
     def _hash(self, what: str) -> bytes:
         return hmac.digest(self._key, what.encode(), hashlib.sha256)[:16]
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """One household of IPv6 has 2**64 addresses: they count as one."""
     try:
         ip = ipaddress.ip_address(address)

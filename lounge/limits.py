@@ -1,4 +1,4 @@
-"""How often one doctor may do things, counted in this process's memory."""
+"""How often one doctor may do things, and how much one room takes, counted in this process's memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ FRAME_BYTES = 64 * 1024
 HISTORY_ENTRIES = 200
 IN_FLIGHT = 32
 OWN_ROOMS = 50
+CONNECTIONS_PER_DOCTOR = 20
 
 SAYS = RateLimitItemPerSecond(20, 10, namespace="says")
 CHANGES = RateLimitItemPerSecond(40, 10, namespace="changes")
 READS = RateLimitItemPerSecond(200, 10, namespace="reads")
 SEARCHES = RateLimitItemPerSecond(30, 10, namespace="searches")
+COMMANDS = RateLimitItemPerSecond(400, 10, namespace="commands")
+STRIKES = RateLimitItemPerSecond(100, 10, namespace="strikes")
+ROOM_ACTS = RateLimitItemPerSecond(500, 10, namespace="room")
 REPORTS = RateLimitItemPerSecond(10, 60, namespace="reports")
 
 
@@ -31,9 +35,16 @@ class Limits:
         self._windows = FixedWindowRateLimiter(MemoryStorage())
 
     def spend(self, item: RateLimitItem, doctor_id: str) -> None:
-        """Count one. Raises Refusal with the seconds until the next is allowed."""
-        if self._lifted or self._windows.hit(item, doctor_id):
-            return
-        reset_at = self._windows.get_window_stats(item, doctor_id).reset_time
-        wait = max(0.1, round(reset_at - time.time(), 1))
-        raise Refusal(Code.RATE_LIMITED, "refusal.rate_limited", retry_after=wait)
+        """Count one. Raises Refusal `rate_limited` with the seconds until the next is allowed."""
+        if not self._lifted and not self._windows.hit(item, doctor_id):
+            wait = self._wait(item, doctor_id)
+            raise Refusal(Code.RATE_LIMITED, "refusal.rate_limited", retry_after=wait)
+
+    def fill(self, room_id: str) -> None:
+        """One act more in a room: it takes 50 a second. Raises Refusal `busy` with the seconds to wait."""
+        if not self._lifted and not self._windows.hit(ROOM_ACTS, room_id):
+            raise Refusal(Code.BUSY, "refusal.busy", retry_after=self._wait(ROOM_ACTS, room_id))
+
+    def _wait(self, item: RateLimitItem, key: str) -> float:
+        reset_at = self._windows.get_window_stats(item, key).reset_time
+        return float(max(0.1, round(reset_at - time.time(), 1)))

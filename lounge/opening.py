@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 
 from channels.bus import Bus, Hint
 from channels.hub import Hub
+from channels.log import Reader
 from channels.ring import Framer
 from lounge.belongings import Belongings
 from lounge.conversation import Conversation
@@ -35,6 +37,7 @@ from storage.writer import Commit, Writer
 
 log = structlog.get_logger()
 
+DOOR_SECONDS = 0.25
 WATCH_SECONDS = 0.5
 TIDY_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
@@ -65,6 +68,7 @@ class Lounge:
     limits: Limits
     news: News
     transcript: Transcript
+    reader: Reader
     hub: Hub
     bus: Bus
     writer: Writer
@@ -95,21 +99,27 @@ class Lounge:
         self.news.note(hint.room, hint.head, hint.count)
         self.hub.apply(hint.room, hint.items, hint.head)
 
+    async def check_door(self) -> None:
+        """Only whoever was looked up less than a second ago is sent anything."""
+        await self.door.watch()
+
     async def watch(self) -> None:
         """Read the gate, and the heads of what is live: no hint is needed for anything to arrive."""
-        live = set(self.hub.names())
+        stood = self.hub.heads()
+        wanted = set(self.hub.names()) | (self.news.interest() if self._slow_round() else set())
         async with self.database.reading() as connection:
             epoch = await gate.epoch(connection)
-            wanted = live | (self.news.interest() if self._slow_round() else set())
             heads = await entries.heads(connection, wanted) if wanted else []
         self.door.heard(epoch)
         for head in heads:
-            self.news.note(head.slug, head.seq, head.says)
-            self.hub.apply(head.slug, (), head.seq)
+            self._polled(head.slug, head.seq, head.says, head.oldest, stood)
         if self.private.names():
             for name, seq in (await self.private.heads()).items():
-                self.news.note(name, seq, seq)
-                self.hub.apply(name, (), seq)
+                self._polled(name, seq, seq, 1, stood)
+
+    def _polled(self, name: str, seq: int, says: int, oldest: int, stood: dict[str, int]) -> None:
+        self.news.note(name, seq, says)
+        self.hub.polled(name, seq, oldest, stood.get(name, 0))
 
     def _slow_round(self) -> bool:
         self._rounds = (self._rounds + 1) % 4
@@ -163,7 +173,7 @@ async def open_lounge(settings: Settings, framers: dict[str, Framer]) -> AsyncIt
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-            await lounge.hub.close()
+            await lounge.reader.close()
             await lounge.belongings.close()
             lounge.doctors.close()
     finally:
@@ -188,7 +198,8 @@ async def _assembled(
     notices = Notices(identity, keys)
     private = PrivateLogs(keys, notices, lambda hint: lounge.tell(hint))
     transcript = Transcript(database, private)
-    door = Door(doctors)
+    reader = Reader(transcript)
+    door = Door(doctors, sure_again=lambda: lounge.hub.release())
     limits = Limits(lifted=settings.bench)
     writer = Writer(database, lambda commits: lounge.announce(commits))
     lounge = Lounge(
@@ -207,8 +218,21 @@ async def _assembled(
         limits=limits,
         news=News(Leases(redis, house)),
         transcript=transcript,
-        hub=Hub(transcript, framers),
-        bus=Bus(redis, house, lambda hint: lounge.hear(hint), lambda: lounge.poll_now()),
+        reader=reader,
+        hub=Hub(
+            reader,
+            framers,
+            soon=_soon,
+            clock=time.monotonic,
+            may_write=door.is_sure,
+        ),
+        bus=Bus(
+            redis,
+            house,
+            keys.persona.subkey("bus"),
+            lambda hint: lounge.hear(hint),
+            lambda: lounge.poll_now(),
+        ),
         writer=writer,
         conversation=Conversation(
             database=database,
@@ -225,8 +249,13 @@ async def _assembled(
     async with database.reading() as connection:
         for head in await entries.heads(connection):
             lounge.news.note(head.slug, head.seq, head.says)
-        door.epoch = writer.epoch = await gate.epoch(connection)
+    writer.epoch = await doctors.move_gate()
+    await door.watch()
     return lounge
+
+
+def _soon(step: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(step)
 
 
 async def ready_stores(settings: Settings, database: Database, identity: Database) -> None:
@@ -257,6 +286,7 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
         ("news", lounge.news.run, 0.0),
         ("relay", lounge.relay.run, 0.0),
         ("belongings", lounge.belongings.run, 0.0),
+        ("door", lounge.check_door, DOOR_SECONDS),
         ("watch", lounge.watch, WATCH_SECONDS),
         ("tidy", lounge.tidy, TIDY_SECONDS),
         ("minute", lounge.each_minute, MINUTE_SECONDS),
@@ -266,6 +296,7 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
 async def _for_ever(lounge: Lounge, name: str, work: Work, pause: float) -> None:
     """Run, and after a fault log its kind, back off and run again; `/readyz` shows what is down."""
     wait = WATCH_SECONDS
+    longest = WATCH_SECONDS if pause and pause <= WATCH_SECONDS else LONGEST_WAIT_SECONDS
     loop = asyncio.get_running_loop()
     while True:
         began = loop.time()
@@ -284,5 +315,5 @@ async def _for_ever(lounge: Lounge, name: str, work: Work, pause: float) -> None
         if loop.time() - began > STEADY_SECONDS:
             wait = WATCH_SECONDS
         await asyncio.sleep(wait)
-        wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+        wait = min(wait * 2, longest)
         lounge.faults.pop(name, None)  # it runs again; some never return to say so

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Sequence, Set
 
 from channels.bus import Hint
-from channels.hub import Page
+from channels.log import Page
 from channels.ring import Item
 from lounge.doctors import Doctor
 from lounge.events import NoticeEvent, encode, optional, rfc3339

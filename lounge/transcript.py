@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from channels.hub import Page
+from channels.log import Page
 from channels.ring import Item
 from lounge.errors import Code, Refusal
 from lounge.events import (
@@ -30,7 +30,7 @@ from storage.database import Database
 from storage.entries import Entry, Head
 from storage.writer import Commit
 
-PAGE_BYTES = 240 * 1024
+PAGE_BYTES = 112 * 1024  # beside what else may wait for a client that takes its time
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,10 @@ class Outcome:
     duplicate: bool = False
 
 
+Answer = Outcome | Exception
+"""What becomes of an act: its outcome, or why nothing of it was done."""
+
+
 class Missed(Exception):  # noqa: N818 - an answer, not a fault
     """A guard of the act did not hold. Nothing of it was done."""
 

@@ -23,12 +23,11 @@ class Kept:
     country: str
 
 
-async def of(connection: AsyncConnection, doctor_id: str) -> Kept | None:
-    """None when there is no such doctor."""
-    query = select(doctor.c.specialty, doctor.c.country, belongings.c.sealed)
-    query = query.select_from(doctor.outerjoin(belongings)).where(doctor.c.id == doctor_id)
-    row = (await connection.execute(query)).first()
-    return None if row is None else _kept(row)
+async def of(connection: AsyncConnection, doctor_ids: Collection[str]) -> dict[str, Kept]:
+    """By doctor; who is not in the answer does not exist."""
+    query = select(doctor.c.specialty, doctor.c.country, belongings.c.sealed, doctor.c.id)
+    query = query.select_from(doctor.outerjoin(belongings)).where(doctor.c.id.in_(doctor_ids))
+    return {row.id: _kept(row) for row in await connection.execute(query)}
 
 
 async def locked(

@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 log = structlog.get_logger()
 
 LOCK_PATIENCE_SECONDS = 5.0
+WRITE_SECONDS = 10.0
+READ_SECONDS = 30.0
 SCRUB_PATIENCE_MS = 100
 WAL_LIMIT_BYTES = 4 * 1024 * 1024
 READERS = 4
@@ -59,10 +61,10 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """One consistent snapshot. Raises StorageError."""
         try:
-            async with self._reader.begin() as connection:
+            async with self._patience(READ_SECONDS), self._reader.begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise _storage_error(error) from None
+            raise storage_error(error) from None
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -71,16 +73,20 @@ class Database:
             async with self.raw_writing() as connection:
                 yield connection
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
 
     @asynccontextmanager
     async def raw_writing(self) -> AsyncIterator[AsyncConnection]:
         """As `writing`, but driver errors pass unchanged, for the one caller that tells them apart."""
         async with self._exclusive():
-            async with self._writer.begin() as connection:
+            async with self._patience(WRITE_SECONDS), self._writer.begin() as connection:
                 yield connection
             if self.is_sqlite and self._wal_bytes() > WAL_LIMIT_BYTES:
                 await self._checkpoint("PASSIVE")
+
+    def _patience(self, seconds: float) -> AbstractAsyncContextManager[Any]:
+        """A server that stands still is not waited for; SQLite's own patience is with its locks."""
+        return nullcontext() if self.is_sqlite else asyncio.timeout(seconds)
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -207,7 +213,9 @@ _PRAGMAS = (
 )
 
 
-def _storage_error(error: Exception) -> StorageError:
+def storage_error(error: Exception) -> StorageError:
     """Keep the kind of fault, never the statement's values."""
+    if isinstance(error, StorageError):
+        return error
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return StorageError(type(cause).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,11 +158,12 @@ async def standing(connection: AsyncConnection, room_number: int, seq: int) -> S
     return Standing(kind, owner, edited, redacted, text, tuple(sorted(bodies)))
 
 
-async def badge_of(connection: AsyncConnection, persona_id: bytes) -> str | None:
-    """The badge (JSON) that a persona has shown; None before its first say."""
-    return (
-        await connection.execute(select(persona.c.badge).where(persona.c.id == persona_id))
-    ).scalar()
+async def badges_of(
+    connection: AsyncConnection, persona_ids: Collection[bytes]
+) -> dict[bytes, str]:
+    """The badges (JSON) that these personas have shown; none for who has not spoken yet."""
+    query = select(persona.c.id, persona.c.badge).where(persona.c.id.in_(persona_ids))
+    return {bytes(row.id): row.badge for row in await connection.execute(query)}
 
 
 async def _page(

@@ -122,6 +122,13 @@ me_entry = Table(
     sqlite_with_rowid=False,
 )
 
+revocation = Table(  # one row, raised by whatever ends a session or token or changes a doctor
+    "revocation",
+    IDENTITY,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+
 fact = Table(  # about the store itself: which key it is for, that it is a demonstration
     "fact",
     IDENTITY,

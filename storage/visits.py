@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.identities import COLUMNS, DoctorRecord, record
@@ -74,20 +75,24 @@ async def add_session(
     )
 
 
-async def open_session(
-    connection: AsyncConnection, digest: bytes, now: int, idle_ms: int
-) -> Opened | None:
-    query = select(*COLUMNS, session.c.id, session.c.seen).select_from(session.join(doctor))
-    query = query.where(session.c.secret == digest, _is_open(now, idle_ms))
-    row = (await connection.execute(query)).first()
-    return None if row is None else Opened(record(row), row[-2], row[-1])
+async def open_sessions(
+    connection: AsyncConnection, digests: Collection[bytes], now: int, idle_ms: int
+) -> dict[bytes, Opened]:
+    """Those that are open, by the digest of their secret."""
+    query = select(*COLUMNS, session.c.id, session.c.seen, session.c.secret)
+    query = query.select_from(session.join(doctor))
+    query = query.where(session.c.secret.in_(digests), _is_open(now, idle_ms))
+    return {row[-1]: _opened(row) for row in await connection.execute(query)}
 
 
-async def open_token(connection: AsyncConnection, digest: bytes) -> Opened | None:
-    query = select(*COLUMNS, token.c.id, token.c.used).select_from(token.join(doctor))
-    query = query.where(token.c.secret == digest, token.c.ended.is_(None))
-    row = (await connection.execute(query)).first()
-    return None if row is None else Opened(record(row), row[-2], row[-1])
+async def open_tokens(
+    connection: AsyncConnection, digests: Collection[bytes]
+) -> dict[bytes, Opened]:
+    """Those that are open, by the digest of their secret."""
+    query = select(*COLUMNS, token.c.id, token.c.used, token.c.secret)
+    query = query.select_from(token.join(doctor))
+    query = query.where(token.c.secret.in_(digests), token.c.ended.is_(None))
+    return {row[-1]: _opened(row) for row in await connection.execute(query)}
 
 
 async def still_open(
@@ -181,6 +186,11 @@ async def end_token(connection: AsyncConnection, doctor_id: str, id: str, now: i
     mine = (token.c.doctor == doctor_id) & (token.c.id == id)
     await connection.execute(update(token).where(mine, token.c.ended.is_(None)).values(ended=now))
     return (await connection.execute(select(token.c.id).where(mine))).first() is not None
+
+
+def _opened(row: Row[*tuple[Any, ...]]) -> Opened:
+    """A row that begins with `COLUMNS` and ends with id, last use and secret."""
+    return Opened(record(row), row[-3], row[-2])
 
 
 def _is_open(now: int, idle_ms: int) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Group commit: one task takes what is queued and commits it in one transaction, then says so.
+"""The writer: one task that runs each batch of the group commit in one transaction, then says so.
 
 The promise: an outcome is given only after COMMIT returned; seqs of a room are 1, 2, 3… in commit order,
 and one client id makes at most one act, however often and from wherever it is sent.
@@ -7,9 +7,7 @@ and one client id makes at most one act, however often and from wherever it is s
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,43 +19,19 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import gate, index
-from storage.acts import (
-    Act,
-    CidConflict,
-    Draft,
-    Missed,
-    Outcome,
-    PersonaRow,
-    Placed,
-    QueueFull,
-    Stale,
-    Step,
-)
-from storage.database import Database, StorageError
+from storage.acts import Act, Answer, Draft, Missed, Outcome, PersonaRow, Placed, Step
+from storage.database import Database, StorageError, storage_error
 from storage.entries import FIND_RECEIPTS, as_receipt
+from storage.group_commit import Fault, GroupCommit
+from storage.ledger import Commit, Head, Ledger, digest
 from storage.schema import entry, outbox, persona, receipt, room
+
+__all__ = ["Commit", "Writer"]
 
 log = structlog.get_logger()
 
-BATCH_ACTS = 256
-BATCH_BYTES = 256 * 1024
-QUEUE_ACTS = 4096
-QUEUE_BYTES = 8 * 1024 * 1024
-
-Answer = Outcome | Exception
-_UNFIT = (ValueError, OverflowError)  # what drivers raise for a value that they cannot send
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One act that is now in SQL: its drafts at their places, in the room of that slug."""
-
-    room: str
-    act: Act
-    placed: tuple[Placed, ...]
-
-
 Announce = Callable[[Sequence[Commit]], None]
+_UNFIT = (ValueError, OverflowError)  # what drivers raise for a value that they cannot send
 
 
 class Writer:
@@ -66,8 +40,7 @@ class Writer:
     def __init__(self, database: Database, announce: Announce) -> None:
         self._database = database
         self._announce = announce
-        self._queue: deque[tuple[Act, asyncio.Future[Outcome]]] = deque()
-        self._queued_bytes = 0
+        self._acts = GroupCommit()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -79,11 +52,8 @@ class Writer:
 
         Raises QueueFull at once when too much waits.
         """
-        if len(self._queue) >= QUEUE_ACTS or self._queued_bytes + act.bytes > QUEUE_BYTES:
-            raise QueueFull
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append((act, future))
-        self._queued_bytes += act.bytes
+        self._acts.submit(act, lambda answer: _resolve(future, answer))
         self._idle.clear()
         self._wake.set()
         return future
@@ -91,14 +61,14 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Acts queued and not yet taken into a transaction."""
-        return len(self._queue)
+        return self._acts.waiting
 
     async def run(self) -> None:
         """Commit for ever. Cancelled only after `drain`."""
         while True:
             await self._wake.wait()
-            while self._queue:
-                await self._settle(self._take())
+            while (batch := self._acts.next()) is not None:
+                await self._settle(batch)
             self._wake.clear()
             self._idle.set()
 
@@ -106,52 +76,31 @@ class Writer:
         """Wait until everything queued is answered."""
         await self._idle.wait()
 
-    def _take(self) -> list[tuple[Act, asyncio.Future[Outcome]]]:
-        batch: list[tuple[Act, asyncio.Future[Outcome]]] = []
-        size = 0
-        while self._queue and len(batch) < BATCH_ACTS and (size < BATCH_BYTES or not batch):
-            item = self._queue.popleft()
-            size += item[0].bytes
-            batch.append(item)
-        self._queued_bytes -= size
-        return batch
-
-    async def _settle(self, batch: Sequence[tuple[Act, asyncio.Future[Outcome]]]) -> None:
-        """Everyone in the batch is answered, whatever happens to it."""
-        answers: Sequence[Answer] = [StorageError("writer") for _ in batch]
+    async def _settle(self, acts: Sequence[Act]) -> None:
+        """Everyone in the batch is answered, or is in the next one, whatever happens to it."""
         try:
-            answers = await self._attempt([act for act, _ in batch])
-        finally:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                _resolve(future, answer)
-
-    async def _attempt(self, acts: Sequence[Act], *, again: bool = True) -> list[Answer]:
-        """Commit, or find out what stood in the way: a lost connection, one bad act, or the database."""
-        try:
-            return await self._commit(acts)
+            answers = await self._commit(acts)
         except (SQLAlchemyError, StorageError, OSError, TimeoutError, *_UNFIT) as error:
-            if again and isinstance(error, DBAPIError) and error.connection_invalidated:
-                # The commit's fate is unknown: run the same batch again, receipts decide.
-                return await self._attempt(acts, again=False)
-            if len(acts) > 1 and _is_about_a_row(error):
-                half = len(acts) // 2
-                return [*await self._attempt(acts[:half]), *await self._attempt(acts[half:])]
-            return self._failed(acts, error)
-
-    def _failed(self, acts: Sequence[Act], error: Exception) -> list[Answer]:
-        log.error("commit failed", acts=len(acts), fault=type(error).__name__)
-        return [StorageError(type(error).__name__) for _ in acts]
+            fault = _fault_of(error)
+            log.error("commit failed", acts=len(acts), fault=type(error).__name__, kind=fault.value)
+            self._acts.failed(fault, storage_error(error))
+        except BaseException:
+            self._acts.failed(Fault.STORE, StorageError("writer"))
+            raise
+        else:
+            self._acts.committed(answers)
 
     async def _commit(self, acts: Sequence[Act]) -> list[Answer]:
         async with self._database.raw_writing() as connection:
             batch = await _Batch.begin(connection, acts, self._database.is_sqlite)
             answers = [await batch.admit(act) for act in acts]
             await batch.write()
-        self.epoch = batch.epoch
-        if any(commit.act.scrub for commit in batch.commits):
+        self.epoch = batch.ledger.epoch
+        commits = batch.ledger.commits
+        if any(commit.act.scrub for commit in commits):
             self._database.scrub_soon()
-        if batch.commits:
-            self._tell(batch.commits)
+        if commits:
+            self._tell(commits)
         return answers
 
     def _tell(self, commits: Sequence[Commit]) -> None:
@@ -163,24 +112,12 @@ class Writer:
 
 
 @dataclass(slots=True)
-class _Head:
-    slug: str
-    last_seq: int
-    says: int
-    moved: bool = False
-
-
-@dataclass(slots=True)
 class _Batch:
-    """One transaction's worth: heads under lock, receipts found, rows gathered."""
+    """One transaction: the ledger as read under lock, guards run, rows gathered and written."""
 
     connection: AsyncConnection
     is_sqlite: bool
-    epoch: int
-    at: int
-    heads: dict[int, _Head]
-    receipts: dict[bytes, tuple[bytes, tuple[Placed, ...]]]
-    commits: list[Commit] = field(default_factory=list)
+    ledger: Ledger
     entry_rows: list[dict[str, Any]] = field(default_factory=list)
     receipt_rows: list[dict[str, Any]] = field(default_factory=list)
     index_rows: list[dict[str, Any]] = field(default_factory=list)
@@ -193,36 +130,28 @@ class _Batch:
     ) -> _Batch:
         # Rooms are locked in id order, so that two processes never wait for each other in a circle.
         rooms = await connection.execute(_LOCK_ROOMS, {"ids": sorted({a.room_id for a in acts})})
-        heads = {i: _Head(slug, last_seq, says) for i, slug, last_seq, says in rooms}
+        heads = {i: Head(slug, last_seq, says) for i, slug, last_seq, says in rooms}
         found = await connection.execute(FIND_RECEIPTS, {"dedups": [a.dedup for a in acts]})
         receipts = {bytes(row.dedup): as_receipt(row) for row in found}
+        epoch = await gate.held_epoch(connection)
         return cls(
-            connection=connection,
-            is_sqlite=is_sqlite,
-            epoch=await gate.held_epoch(connection),
-            at=time.time_ns() // 1_000_000,
-            heads=heads,
-            receipts=receipts,
+            connection, is_sqlite, Ledger(epoch, time.time_ns() // 1_000_000, heads, receipts)
         )
 
     async def admit(self, act: Act) -> Answer:
-        known = self.receipts.get(act.dedup)
-        if known is not None:
-            fingerprint, placed = known
-            return Outcome(placed, True) if fingerprint == act.fingerprint else CidConflict()
-        if act.epoch != self.epoch:
-            return Stale()
-        if act.room_id not in self.heads:
-            return StorageError("no such room")
+        refusal = self.ledger.refusal(act)
+        if refusal is not None:
+            return refusal
         if act.steps and not await self._guarded(act):
             return Missed()
-        self._place(act)
-        return Outcome(self.receipts[act.dedup][1])
+        outcome = self.ledger.place(act)
+        self._gather(act, outcome.placed)
+        return outcome
 
     async def _guarded(self, act: Act) -> bool:
         savepoint = await self.connection.begin_nested()
         for step in act.steps:
-            if not await self._holds(step, self.heads[act.room_id].last_seq + 1):
+            if not await self._holds(step, self.ledger.next_seq(act)):
                 await savepoint.rollback()
                 return False
         await savepoint.commit()
@@ -234,10 +163,13 @@ class _Batch:
         count = len(result.all()) if result.returns_rows else result.rowcount
         return step.rows is None or count == step.rows
 
-    def _place(self, act: Act) -> None:
-        head = self.heads[act.room_id]
-        placed = tuple(self._number(act.room_id, head, draft) for draft in act.drafts)
-        self.receipts[act.dedup] = (act.fingerprint, placed)
+    def _gather(self, act: Act, placed: Sequence[Placed]) -> None:
+        slug = self.ledger.heads[act.room_id].slug
+        for draft, place in zip(act.drafts, placed, strict=True):
+            self.entry_rows.append(_entry_row(act.room_id, slug, draft, place))
+            if draft.terms is not None:  # an empty row too: what takes it out again must find it
+                row = index.row(self.is_sqlite, act.room_id, place.seq, draft.terms)
+                self.index_rows.append(row)
         self.receipt_rows.append(
             {
                 "dedup": act.dedup,
@@ -249,31 +181,6 @@ class _Batch:
         if act.persona is not None:
             self.persona_rows[act.persona.id] = act.persona
         self.letter_rows.extend({"id": each.id, "sealed": each.sealed} for each in act.letters)
-        self.commits.append(Commit(head.slug, act, placed))
-
-    def _number(self, room_id: int, head: _Head, draft: Draft) -> Placed:
-        head.last_seq += 1
-        head.says += draft.is_say
-        head.moved = True
-        placed = Placed(head.last_seq, draft.id, self.at, head.says)
-        self.entry_rows.append(
-            {
-                "room_id": room_id,
-                "seq": placed.seq,
-                "id": draft.id,
-                "kind": draft.kind,
-                "at": self.at,
-                "persona": draft.persona,
-                "target": draft.target,
-                "says": head.says,
-                "salt": draft.salt,
-                "digest": digest(head.slug, placed, draft),
-                "body": draft.body,
-            }
-        )
-        if draft.terms is not None:  # an empty row too: what takes it out again must find it
-            self.index_rows.append(index.row(self.is_sqlite, room_id, placed.seq, draft.terms))
-        return placed
 
     async def write(self) -> None:
         """The gathered rows, a statement a table."""
@@ -294,11 +201,27 @@ class _Batch:
             await run(_INSERT_LETTERS, self.letter_rows)
         moved = [
             {"room": room_id, "head": head.last_seq, "count": head.says}
-            for room_id, head in self.heads.items()
+            for room_id, head in self.ledger.heads.items()
             if head.moved
         ]
         if moved:
             await run(_MOVE_HEADS, moved)
+
+
+def _entry_row(room_id: int, slug: str, draft: Draft, placed: Placed) -> dict[str, Any]:
+    return {
+        "room_id": room_id,
+        "seq": placed.seq,
+        "id": draft.id,
+        "kind": draft.kind,
+        "at": placed.at,
+        "persona": draft.persona,
+        "target": draft.target,
+        "says": placed.says,
+        "salt": draft.salt,
+        "digest": digest(slug, placed, draft),
+        "body": draft.body,
+    }
 
 
 def _resolve(future: asyncio.Future[Outcome], answer: Answer) -> None:
@@ -310,6 +233,12 @@ def _resolve(future: asyncio.Future[Outcome], answer: Answer) -> None:
         future.set_exception(answer)
 
 
+def _fault_of(error: Exception) -> Fault:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Fault.UNKNOWN
+    return Fault.ROW if _is_about_a_row(error) else Fault.STORE
+
+
 def _is_about_a_row(error: Exception) -> bool:
     """True when one act's own values are at fault (SQLSTATE classes 22 and 23), not the database."""
     if isinstance(error, (IntegrityError, DataError, *_UNFIT)):
@@ -317,13 +246,6 @@ def _is_about_a_row(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else None
     state: str = getattr(cause, "sqlstate", None) or ""
     return state[:2] in ("22", "23") or isinstance(getattr(cause, "__cause__", None), _UNFIT)
-
-
-def digest(slug: str, placed: Placed, draft: Draft) -> bytes:
-    """SHA-256 over salt, place and body; without the salt nobody can try texts against it."""
-    parts = (slug, placed.seq, placed.id, draft.kind, placed.at, draft.target, "")
-    place = "\n".join(map(str, parts)).encode()
-    return hashlib.sha256(draft.salt + place + (draft.persona or b"") + draft.body).digest()
 
 
 _LOCK_ROOMS = (

@@ -17,11 +17,12 @@ _GONE_SECONDS = 20
 class Running:
     """A Python process of ours, with what it says on its stdout and stderr."""
 
-    def __init__(self, *arguments: str, **environ: str) -> None:
+    def __init__(self, *arguments: str, stdin: int | None = None, **environ: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=_ROOT,
             env=os.environ | environ,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -72,8 +73,8 @@ def running() -> Iterator[Run]:
     """A function that starts processes and ends them all afterwards."""
     started: list[Running] = []
 
-    def run(*arguments: str, **environ: str) -> Running:
-        started.append(Running(*arguments, **environ))
+    def run(*arguments: str, stdin: int | None = None, **environ: str) -> Running:
+        started.append(Running(*arguments, stdin=stdin, **environ))
         return started[-1]
 
     yield run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,11 +12,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from lounge.settings import Settings, from_environment
+from web import post
 from web.server import serve
 
 
 class StandIn(Starlette):
-    """Answers `/` and says when it drains."""
+    """Answers `/`, sticks at `/stuck`, and says when it drains."""
 
     async def drain(self) -> None:
         print("drained", flush=True)
@@ -26,7 +29,15 @@ def build(settings: Settings) -> StandIn:
     async def here(_: Request) -> PlainTextResponse:
         return PlainTextResponse("here")
 
-    return StandIn(routes=[Route("/", here)])
+    async def stuck(_: Request) -> PlainTextResponse:
+        time.sleep(600)  # noqa: ASYNC251 - the whole event loop, which is the point
+        return PlainTextResponse("late")
+
+    if (settings.data / "broken").exists():
+        raise ValueError("broken by now")
+    if (settings.data / "hung").exists():
+        time.sleep(600)
+    return StandIn(routes=[Route("/", here), Route("/stuck", stuck)])
 
 
 def broken(settings: Settings) -> StandIn:
@@ -36,6 +47,8 @@ def broken(settings: Settings) -> StandIn:
 
 if __name__ == "__main__":
     port, workers, application = sys.argv[1:]
+    post.READY_SECONDS = float(os.environ.get("READY_SECONDS", post.READY_SECONDS))
+    post.SILENT_LOOKS = int(os.environ.get("SILENT_LOOKS", post.SILENT_LOOKS))
     sys.exit(
         serve(
             from_environment(),

@@ -18,7 +18,7 @@ from lounge.passwords import Passwords
 from lounge.settings import Settings, from_environment
 from storage import gate, identities, schema
 from storage.database import Database
-from storage.identity_schema import IDENTITY, fact
+from storage.identity_schema import IDENTITY, fact, revocation
 from storage.migrations import upgrade
 from tests.postgres import drop_database, fresh_database
 
@@ -104,9 +104,10 @@ async def wipe(stores: Stores) -> None:
     async with stores.identity.writing() as connection:
         for table in reversed(IDENTITY.sorted_tables):
             rows = delete(table)
-            await connection.execute(
-                rows.where(fact.c.name != "key check") if table is fact else rows
-            )
+            if table is not revocation:
+                await connection.execute(
+                    rows.where(fact.c.name != "key check") if table is fact else rows
+                )
     async with stores.lounge.writing() as connection:
         for table in schema.LOUNGE.sorted_tables:
             if table is not schema.gate:

@@ -29,6 +29,7 @@ from storage import visits
 from tests.schema import check_command, check_frame
 from web import wire
 from web.app import build
+from web.porch import BOUNDS, Bounds, Porch
 from web.worker import config_for
 
 PATIENCE_SECONDS = 30
@@ -57,6 +58,7 @@ class House:
     lounge: Lounge
     settings: Settings
     port: int
+    porch: Porch
     doctors: dict[str, str] = field(default_factory=dict)
     guests: list[Guest] = field(default_factory=list)
     passes: dict[str, str] = field(default_factory=dict)
@@ -123,7 +125,9 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, redis_url: str, **changes: Any) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, redis_url: str, bounds: Bounds = BOUNDS, **changes: Any
+) -> AsyncIterator[House]:
     """The lounge on a free port of 127.0.0.1, its stores in `folder` unless `changes` say otherwise."""
     listener = sockets.socket()
     listener.bind(("127.0.0.1", 0))
@@ -134,7 +138,7 @@ async def open_house(folder: Path, redis_url: str, **changes: Any) -> AsyncItera
         origins=(f"http://127.0.0.1:{port}", f"http://localhost:{port}"),
         **changes,
     )
-    app = build(settings)
+    app = build(settings, bounds)
     server = uvicorn.Server(config_for(app, settings))
     server.capture_signals = _no_signals  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -142,7 +146,7 @@ async def open_house(folder: Path, redis_url: str, **changes: Any) -> AsyncItera
     if serving.done():
         serving.result()
     assert app.opened is not None
-    house = House(app.opened, settings, port)
+    house = House(app.opened, settings, port, app.porch)
     try:
         yield house
     finally:

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from lounge.belongings import MOST_MARKS, MOST_OWN, Belongings
+from lounge.demo import populate
 from lounge.errors import Refusal
+from storage import identities
 from storage.belongings import DAY_MS
 from storage.database import StorageError
 from storage.identity_schema import belongings
-from tests.stores import BOTH, Clock, Stores, add_ana, doctor_by, open_either, wipe
+from tests.stores import BOTH, START, Clock, Stores, add_ana, doctor_by, open_either, wipe
 
 FIRST_PINS = ("specialty/cardiology", "country/ca", "world")
 
@@ -121,6 +123,16 @@ async def test_sockets_of_one_doctor_share_a_shelf_while_they_use_it(
     del one, other
     gc.collect()
     assert not here._shelves
+
+
+async def test_two_hundred_shelves_opened_at_once_cost_a_handful_of_reads(stores: Stores) -> None:
+    await populate(stores.identity, 200, now=START)
+    async with stores.identity.reading() as connection:
+        ids = await identities.verified_ids(connection)
+    here = opened(stores)
+    shelves = await asyncio.gather(*(here.of(id) for id in ids))
+    assert [shelf.doctor_id for shelf in shelves] == ids
+    assert here._kept.loads <= 2
 
 
 async def test_a_shelf_with_something_unwritten_is_not_dropped(stores: Stores, ana: str) -> None:

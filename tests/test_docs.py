@@ -23,7 +23,7 @@ from tests import pages
 from tests.pages import PACKAGES, ROOT
 from tests.schema import _ANSWERS
 from tests.support import House, open_house
-from web import api, schemas, socket, wire
+from web import api, connection, schemas, wire
 from web.version import VERSION
 
 PAGES = {
@@ -114,7 +114,7 @@ def test_no_document_names_an_error_code_that_does_not_exist() -> None:
 
 def test_every_close_code_stands_in_the_protocol_and_no_other_anywhere() -> None:
     ours = {int(code) for code in vars(errors).values() if isinstance(code, Close)}
-    known = ours | set(socket._REASONS) | CLOSED_BY_OTHERS
+    known = ours | set(connection.REASONS) | CLOSED_BY_OTHERS
     assert {int(row[0]) for row in pages.rows(PROTOCOL, "Close codes")} == known
     for page, text in PAGES.items():
         named = {int(code) for code in re.findall(r"(?<![\d,.:/-])4[05]\d\d(?![\d,/-])", text)}
@@ -127,7 +127,8 @@ def test_every_limit_stands_in_the_protocol_as_it_is() -> None:
     assert len(items) >= 5
     for item in items:
         assert rows[item.namespace] == f"{item.amount} in {item.get_expiry()} s"
-    assert rows["commands"] == str(limits.IN_FLIGHT)
+    assert rows["unanswered"] == str(limits.IN_FLIGHT)
+    assert rows["open"].startswith(f"{limits.CONNECTIONS_PER_DOCTOR} a doctor")
 
 
 def test_the_codes_that_a_command_or_a_notice_carries_stand_in_the_protocol() -> None:

@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select, text
 
+from lounge.demo import populate
 from lounge.doctors import (
     CODE_MS,
     IDLE_MS,
@@ -25,7 +26,17 @@ from lounge.errors import Code, Refusal
 from lounge.knocks import PER_ACCOUNT, PER_ADDRESS, WINDOW_MS
 from lounge.passwords import Passwords
 from storage.identity_schema import attempt, doctor, session, token
-from tests.stores import BOTH, QUICK, Clock, Stores, add_ana, doctor_by, open_either, wipe
+from tests.stores import (
+    BOTH,
+    QUICK,
+    START,
+    Clock,
+    Stores,
+    add_ana,
+    doctor_by,
+    open_either,
+    wipe,
+)
 
 EMAIL, PASSWORD = "ana@clinic.test", "correct horse"
 MINUTE = 60_000
@@ -236,6 +247,40 @@ async def test_a_bearer_token_opens_until_it_is_ended(stores: Stores, doctors: D
     assert await doctors.still_open([visit]) == {}
     assert await doctors.tokens(owner.id) == []
     assert await stores.epoch() > before
+
+
+async def test_two_hundred_who_connect_at_once_cost_a_handful_of_reads(
+    stores: Stores, doctors: Doctors
+) -> None:
+    secrets = await populate(stores.identity, 200, now=START)
+    found = await asyncio.gather(*(doctors.by_token(each) for each in (*secrets, "nonsense")))
+    assert len({visit.doctor.id for visit in found if visit}) == 200
+    assert found[-1] is None
+    assert doctors._tokens.loads <= 2
+
+
+@pytest.mark.usefixtures("ana")
+async def test_a_read_for_many_judges_each_cookie_by_itself(doctors: Doctors, clock: Clock) -> None:
+    _, idle = await enter(doctors)
+    clock.now += IDLE_MS
+    ended, gone = await enter(doctors)
+    kept, good = await enter(doctors)
+    await doctors.sign_out(ended)
+    found = await asyncio.gather(*(doctors.by_session(each) for each in (idle, gone, good, "?")))
+    assert found == [None, None, kept, None]
+    assert doctors._sessions.loads == 1
+
+
+@pytest.mark.usefixtures("ana")
+async def test_what_ended_a_moment_ago_is_not_answered_from_an_earlier_read(
+    doctors: Doctors,
+) -> None:
+    visit, secret = await enter(doctors)
+    early = asyncio.create_task(doctors.by_session(secret))
+    await asyncio.sleep(0)  # it has asked
+    await doctors.sign_out(visit)
+    assert await doctors.by_session(secret) is None
+    await early
 
 
 @pytest.mark.usefixtures("ana")

@@ -18,7 +18,7 @@ from tests.backends import addresses
 from tests.stores import BOTH
 from tests.support import House, new_cid, open_house
 from tests.test_hostile import COOKIE, GARBAGE_CURSORS
-from web import accounts, api, pages, schemas
+from web import accounts, api, pages, schemas, streams
 from web.accounts import LONGEST_BODY_BYTES
 from web.version import VERSION
 
@@ -328,7 +328,7 @@ def _has_security_headers(answer: httpx2.Response) -> None:
 def _routes() -> list[tuple[str, str]]:
     return [
         (method, each.path.replace(":path", ""))
-        for each in (*accounts.routes, *api.routes)
+        for each in (*accounts.routes, *api.routes, *streams.routes)
         for method in sorted((each.methods or set()) - {"HEAD"})
     ]
 

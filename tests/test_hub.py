@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
@@ -12,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import channels.hub
+import channels.log
 import channels.ring
 from channels.cursor import Cursor, Gone
-from channels.hub import Hub
+from channels.hub import Hub, LiveRoom, Place
+from channels.log import Page, Request, asked
 from channels.ring import Item
-from tests.logs import ROOM, Frame, Reader, Scroll, folded, framer, quiet
+from tests.logs import ROOM, Frame, Listener, Scroll, Turns, folded, framer
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -26,20 +27,43 @@ def _small() -> Iterator[None]:
         patch.setattr(channels.ring, "RING_ENTRIES", 8)
         patch.setattr(channels.hub, "TAIL_ENTRIES", 6)
         patch.setattr(channels.hub, "PAGE_ENTRIES", 4)
-        patch.setattr(channels.hub, "CHUNK_BYTES", 120)
+        patch.setattr(channels.hub, "CHUNK_BYTES", 140)
         yield
 
 
-@pytest.fixture
-def scroll() -> Scroll:
-    return Scroll()
+class Gate:
+    """Whether entries may leave."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+
+    def __call__(self) -> bool:
+        return self.is_open
 
 
 @pytest.fixture
-async def hub(scroll: Scroll) -> AsyncIterator[Hub]:
-    hub = Hub(scroll, {"plain": framer, "other": lambda payload: b"\n" + framer(payload)})
-    yield hub
-    await hub.close()
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def scroll(turns: Turns) -> Scroll:
+    return Scroll(turns)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def hub(scroll: Scroll, turns: Turns, gate: Gate) -> Hub:
+    return _hub(scroll, turns, gate)
+
+
+def _hub(scroll: Scroll, turns: Turns, may_write: Callable[[], bool] = lambda: True) -> Hub:
+    framers = {"plain": framer, "other": lambda payload: b"\n" + framer(payload)}
+    return Hub(scroll, framers, soon=turns.soon, clock=turns.clock, may_write=may_write)
 
 
 def _say(hub: Hub, scroll: Scroll, about: int | None = None, *, rewrites: bool = False) -> Item:
@@ -49,24 +73,26 @@ def _say(hub: Hub, scroll: Scroll, about: int | None = None, *, rewrites: bool =
     return item
 
 
-class Hold:
-    """Holds up the reads of a log until they are let go: before they look, or once they have looked."""
+def _listening(hub: Hub, turns: Turns, since: int = 0) -> Listener:
+    """Somebody who came in, and has been sent everything."""
+    listener = Listener()
+    listener.join(hub, since)
+    turns.quiet()
+    return listener
 
-    def __init__(self, scroll: Scroll, *, after_snapshot: bool = False) -> None:
-        self.reached = asyncio.Event()
-        self._open = asyncio.Event()
-        self._passes = after_snapshot
-        scroll.pause = self._wait
 
-    async def _wait(self) -> None:
-        if self._passes:
-            self._passes = False
-            return
-        self.reached.set()
-        await self._open.wait()
+def _opened(hub: Hub, turns: Turns) -> LiveRoom:
+    hub.enter(ROOM, lambda _: None)
+    turns.quiet()
+    room = hub.live(ROOM)
+    assert room is not None
+    return room
 
-    def let_go(self) -> None:
-        self._open.set()
+
+def _poll(hub: Hub, scroll: Scroll) -> None:
+    """Ask for the heads, and hear at once."""
+    for name, stood in hub.heads().items():
+        hub.polled(name, scroll.head, scroll.oldest, stood)
 
 
 # -- any order of events -------------------------------------------------------------------------
@@ -77,32 +103,35 @@ class Story:
 
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.scroll = Scroll()
-        self.scroll.pause = self._pause
-        self.hub = Hub(self.scroll, {"plain": framer})
+        self.turns = Turns()
+        self.scroll = Scroll(self.turns)
+        self.scroll.holds = "both"
+        self.may_write = True
+        self.hub = _hub(self.scroll, self.turns, lambda: self.may_write)
         self.hints: list[Item] = []
-        self.readers = [Reader() for _ in range(4)]
-        self.joins: dict[Reader, asyncio.Task[None]] = {}
-        self.left: dict[Reader, tuple[Cursor, int]] = {}
+        self.listeners = [Listener() for _ in range(4)]
+        self.left: dict[Listener, tuple[Cursor, int]] = {}
 
-    async def _pause(self) -> None:
-        for _ in range(self.random.randrange(4)):
-            await asyncio.sleep(0)
-
-    async def unfold(self, steps: list[str]) -> None:
+    def unfold(self, steps: list[str]) -> None:
         for step in steps:
             getattr(self, step)()
-            for _ in range(self.random.randrange(4)):
-                await asyncio.sleep(0)
-        for reader in self.readers:
-            reader.flow()
+            self._go_on()
+        for listener in self.listeners:
+            listener.flow(self.hub)
         self.scroll.fault = None
-        for _ in range(4):  # as the head poll does it
+        self.scroll.let_go()
+        self.release()
+        for _ in range(4):
             self.poll()
-            await quiet()
-        await asyncio.gather(*self.joins.values())
-        await quiet()
-        await self.hub.close()
+            self.turns.quiet()
+
+    def _go_on(self) -> None:
+        """Some of what is due runs; reads look and answer in any order."""
+        for _ in range(self.random.randrange(4)):
+            self.turns.one()
+        for _ in range(self.random.randrange(3)):
+            if self.scroll.held:
+                self.scroll.let_go(self.random.randrange(len(self.scroll.held)))
 
     def say(self) -> None:
         earlier = [line.seq for line in self.scroll.lines if line.about is None]
@@ -127,458 +156,746 @@ class Story:
             self.hub.apply(ROOM, (), self.random.choice(self.hints).seq)
 
     def poll(self) -> None:
-        self.hub.apply(ROOM, (), self.scroll.head)
+        _poll(self.hub, self.scroll)
 
     def join(self) -> None:
-        reader = self.random.choice(self.readers)
-        if (reader not in self.joins or self.joins[reader].done()) and not reader.is_lost:
-            since = self.random.randrange(self.scroll.head + 1)
-            self.joins[reader] = asyncio.create_task(self._joined(reader, since))
-
-    async def _joined(self, reader: Reader, since: int) -> None:
-        with suppress(Gone, OSError):  # it left meanwhile, or the log was away
-            await reader.join(self.hub, since)
+        listener = self.random.choice(self.listeners)
+        if not listener.is_lost:
+            listener.join(self.hub, self.random.randrange(self.scroll.head + 1))
 
     def leave(self) -> None:
-        reader = self.random.choice(self.readers)
-        if reader.cursor is not None and not reader.cursor.left:
-            reader.leave(self.hub)
-            self.left[reader] = (reader.cursor, len(reader.writes))
+        listener = self.random.choice(self.listeners)
+        if listener.cursor is not None and not listener.cursor.left:
+            listener.leave(self.hub)
+            self.left[listener] = (listener.cursor, len(listener.writes))
 
     def stall(self) -> None:
-        self.random.choice(self.readers).stall()
+        self.random.choice(self.listeners).stall()
 
     def flow(self) -> None:
-        self.random.choice(self.readers).flow()
+        self.random.choice(self.listeners).flow(self.hub)
+
+    def hold(self) -> None:
+        self.may_write = False
+
+    def release(self) -> None:
+        self.may_write = True
+        self.hub.release()
 
     def break_log(self) -> None:
         self.scroll.fault = OSError("the log is away")
 
     def check(self) -> None:
-        for reader in self.readers:
-            cursor, writes = self.left.get(reader, (None, 0))
-            if cursor is not None and cursor is reader.cursor:  # it did not come in again
-                assert len(reader.writes) == writes, "written to after it left"
-            assert reader.seqs == list(range(reader.start + 1, reader.start + 1 + len(reader.seqs)))
-            for frame in reader.heard:
-                due = self._stands(frame.seq, reader.head)
+        assert self.hub.divergences == 0, "the log was always the same"
+        for listener in self.listeners:
+            cursor, writes = self.left.get(listener, (None, 0))
+            if cursor is not None and cursor is listener.cursor:  # it did not come in again
+                assert len(listener.writes) == writes, "written to after it left"
+            run = range(listener.start + 1, listener.start + 1 + len(listener.seqs))
+            assert listener.seqs == list(run)
+            for frame in listener.heard:
+                due = self._stands(frame.seq, listener.head)
                 assert set(due.known) <= set(frame.known), "without what was known at the join"
                 assert due.text <= frame.text, "with a text known to be corrected at the join"
-            if reader.is_live and not reader.is_lost and not _left(reader):
-                assert reader.start + len(reader.seqs) == self.scroll.head, "something was missed"
-                self._same_as_a_fresh_look(reader)
+            if listener.is_in and not listener.is_lost:
+                assert listener.live_at is not None, "never told that it is live"
+                assert listener.start + len(listener.seqs) == self.scroll.head, "something missed"
+                self._same_as_a_fresh_look(listener)
 
-    def _same_as_a_fresh_look(self, reader: Reader) -> None:
-        for seq, shown in folded(reader.heard).items():
+    def _same_as_a_fresh_look(self, listener: Listener) -> None:
+        for seq, shown in folded(listener.heard).items():
             if self.scroll.lines[seq - 1].about is None:
                 truth = self._stands(seq, self.scroll.head)
                 assert shown == (set(truth.known), truth.text)
 
     def _stands(self, seq: int, as_of: int) -> Frame:
-        reader = Reader()
-        reader.write(framer(self.scroll.item(self.scroll.lines[seq - 1], as_of).payload))
-        return reader.heard[0]
-
-
-def _left(reader: Reader) -> bool:
-    return reader.cursor is None or reader.cursor.left
+        listener = Listener()
+        listener.write(framer(self.scroll.item(self.scroll.lines[seq - 1], as_of).payload))
+        return listener.heard[0]
 
 
 STEPS = ["say", "say", "say", "hint", "hint", "hint", "hints_together", "head_only", "poll"]
-STEPS += ["join", "join", "leave", "stall", "flow", "break_log"]
+STEPS += ["join", "join", "leave", "stall", "flow", "hold", "release", "break_log"]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(STEPS), max_size=60), st.integers(0, 10_000))
-async def test_in_any_order_of_events_everybody_hears_one_run_and_ends_at_the_truth(
+def test_in_any_order_of_events_everybody_hears_one_run_and_ends_at_the_truth(
     steps: list[str], seed: int
 ) -> None:
     story = Story(Random(seed))
-    await story.unfold(steps)
+    story.unfold(steps)
     story.check()
 
 
 # -- hints ---------------------------------------------------------------------------------------
 
 
-async def test_hints_doubled_and_reordered_are_heard_once_and_in_order(
-    hub: Hub, scroll: Scroll
+def test_hints_doubled_and_reordered_are_heard_once_and_in_order(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
+    listener = _listening(hub, turns)
     items = [scroll.add() for _ in range(3)]
     for at in (2, 0, 0, 1, 2, 1):
         hub.apply(ROOM, [items[at]], items[at].seq)
-        await quiet()
-    assert reader.seqs == [1, 2, 3]
+        turns.quiet()
+    assert listener.seqs == [1, 2, 3]
 
 
-async def test_a_hole_is_filled_from_the_log_with_one_read(hub: Hub, scroll: Scroll) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
+def test_a_hole_is_filled_from_the_log_with_one_read(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listener = _listening(hub, turns)
     for _ in range(3):
         scroll.add()
     scroll.reads.clear()
     _say(hub, scroll)
-    await quiet()
-    assert reader.seqs == [1, 2, 3, 4]
+    turns.quiet()
+    assert listener.seqs == [1, 2, 3, 4]
     assert scroll.reads == [("after", 0)]
 
 
-async def test_a_lost_last_hint_is_made_good_by_the_head_alone(hub: Hub, scroll: Scroll) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
+def test_a_lost_last_hint_is_made_good_by_the_head_alone(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listener = _listening(hub, turns)
     scroll.add()
-    hub.apply(ROOM, (), 1)
-    await quiet()
-    assert reader.seqs == [1]
+    _poll(hub, scroll)
+    turns.quiet()
+    assert listener.seqs == [1]
 
 
-async def test_what_happens_in_a_room_without_listeners_costs_nothing(
-    hub: Hub, scroll: Scroll
+def test_what_happens_in_a_room_without_listeners_costs_nothing(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
     for n in range(1_000):
         hub.apply(f"specialty/{n}", [scroll.add()], scroll.head)
-    await quiet()
+    turns.quiet()
     assert (hub.names(), scroll.reads) == ([], [])
 
 
-async def test_a_head_that_the_log_does_not_have_is_asked_for_once(
-    hub: Hub, scroll: Scroll
+def test_a_head_that_the_log_does_not_have_is_asked_for_once(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
+    listener = _listening(hub, turns)
     scroll.reads.clear()
     hub.apply(ROOM, (), 10**12)
-    await quiet()
+    turns.quiet()
     assert scroll.reads == [("after", 0)]
     _say(hub, scroll)
-    await quiet()
-    assert reader.seqs == [1]
+    turns.quiet()
+    assert listener.seqs == [1]
 
 
-async def test_a_log_that_begins_after_what_is_missing_is_not_read_for_ever(
-    hub: Hub, scroll: Scroll
+def test_a_log_that_begins_after_what_is_missing_is_not_read_for_ever(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
+    listener = _listening(hub, turns)
     for _ in range(20):
         scroll.add()
     scroll.oldest = 10  # retention went past it
     scroll.reads.clear()
     hub.apply(ROOM, (), scroll.head)
-    await quiet()
+    turns.quiet()
     assert len(scroll.reads) == 1
-    assert reader.seqs == []
+    assert listener.seqs == []
 
 
-async def test_a_failed_backfill_is_repeated_at_the_next_poll(hub: Hub, scroll: Scroll) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
+def test_a_failed_backfill_is_repeated_at_the_next_poll(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listener = _listening(hub, turns)
     scroll.add()
     scroll.fault = OSError("away")
-    hub.apply(ROOM, (), 1)
-    await quiet()
-    assert reader.seqs == []
-    hub.apply(ROOM, (), 1)
-    await quiet()
-    assert reader.seqs == [1]
+    _poll(hub, scroll)
+    turns.quiet()
+    assert listener.seqs == []
+    _poll(hub, scroll)
+    turns.quiet()
+    assert listener.seqs == [1]
 
 
 # -- joining -------------------------------------------------------------------------------------
 
 
-async def test_what_is_said_while_the_room_opens_is_heard(hub: Hub, scroll: Scroll) -> None:
+def test_what_is_said_while_the_room_opens_is_heard(hub: Hub, scroll: Scroll, turns: Turns) -> None:
     scroll.add()
-    hold, reader = Hold(scroll), Reader()
-    joining = asyncio.create_task(reader.join(hub, 0))
-    await hold.reached.wait()
+    scroll.holds = "after"
+    listener = _listening(hub, turns)
     _say(hub, scroll)
-    hold.let_go()
-    await joining
-    await quiet()
-    assert reader.seqs == [1, 2]
+    scroll.let_go()
+    turns.quiet()
+    assert listener.seqs == [1, 2]
 
 
-async def test_a_cursor_that_is_not_at_the_head_cannot_go_live(hub: Hub, scroll: Scroll) -> None:
-    _say(hub, scroll)
-    room = await hub.enter(ROOM)
-    with pytest.raises(ValueError, match="cannot go live"):
-        hub.listen(room, Cursor(Reader(), 0))
-
-
-async def test_nobody_is_sent_more_than_the_room_has_heard_of(hub: Hub, scroll: Scroll) -> None:
+def test_nobody_is_sent_more_than_the_room_has_heard_of(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
     """Another process wrote on: the log has it, its hint is still under way."""
     for _ in range(10):
         scroll.add()
-    await hub.enter(ROOM)
+    _opened(hub, turns)
     _say(hub, scroll, 10)  # so that entry 10 must be read from the log
     scroll.add()
-    reader = Reader()
-    await reader.join(hub, 9)
-    assert reader.seqs == [10, 11]
-    hub.apply(ROOM, (), 12)
-    await quiet()
-    assert reader.seqs == [10, 11, 12]
+    listener = _listening(hub, turns, 9)
+    assert listener.seqs == [10, 11]
+    _poll(hub, scroll)
+    turns.quiet()
+    assert listener.seqs == [10, 11, 12]
 
 
-async def test_fifty_who_come_back_to_one_place_cost_one_read_a_page(
-    hub: Hub, scroll: Scroll
+def test_live_is_said_once_and_in_the_step_in_which_the_head_is_reached(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
+    """The listener itself asserts the rest: that it had everything when it was told."""
     for _ in range(20):
         scroll.add()
-    readers = [Reader() for _ in range(50)]
-    await hub.enter(ROOM)
+    listener = Listener()
+    listener.join(hub, 0)
+    while listener.live_at is None:
+        _say(hub, scroll) if scroll.head < 30 else None
+        turns.one()
+    _say(hub, scroll)
+    turns.quiet()
+    assert listener.live_at == 30
+    assert listener.seqs == list(range(1, 32))
+
+
+def test_fifty_who_come_back_to_different_places_of_one_page_cost_one_read(
+    hub: Hub, scroll: Scroll, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels.hub, "PAGE_ENTRIES", 50)
+    monkeypatch.setattr(channels.hub, "CHUNK_BYTES", 10_000)
+    for _ in range(56):
+        scroll.add()
+    _opened(hub, turns)
     scroll.reads.clear()
-    await asyncio.gather(*(reader.join(hub, 0) for reader in readers))
-    assert all(reader.seqs == list(range(1, 21)) for reader in readers)
-    assert len(scroll.reads) <= 20
-    assert len(scroll.reads) == len(set(scroll.reads))
+    listeners = [Listener() for _ in range(50)]
+    for since, listener in enumerate(listeners):
+        listener.join(hub, since)
+        if since % 10 == 0:
+            turns.quiet()  # some come while it is under way, others while it is kept
+    turns.quiet()
+    for since, listener in enumerate(listeners):
+        assert listener.seqs == list(range(since + 1, 57))
+    assert scroll.reads == [("after", 0)]
 
 
-async def test_nobody_shares_a_read_that_began_before_a_correction_they_know_of(
-    hub: Hub, scroll: Scroll
+def test_a_kept_page_is_forgotten_after_a_moment(hub: Hub, scroll: Scroll, turns: Turns) -> None:
+    for _ in range(20):
+        scroll.add()
+    _listening(hub, turns)
+    scroll.reads.clear()
+    turns.now += channels.hub.KEPT_SECONDS + 1
+    hub.sweep()
+    _listening(hub, turns)
+    assert ("after", 0) in scroll.reads
+
+
+def test_a_correction_drops_the_pages_that_were_kept(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
     for _ in range(20):
         scroll.add()
-    await hub.enter(ROOM)
-    early, late = Reader(), Reader()
-    hold = Hold(scroll, after_snapshot=True)
-    joins = [asyncio.create_task(early.join(hub, 0))]
-    await hold.reached.wait()
+    early = _listening(hub, turns)
+    scroll.reads.clear()
+    assert _listening(hub, turns).seqs == early.seqs
+    assert scroll.reads == [], "the pages were not kept"
     correction = _say(hub, scroll, 2, rewrites=True)
-    joins.append(asyncio.create_task(late.join(hub, 0)))
-    await quiet()
-    hold.let_go()
-    await asyncio.gather(*joins)
+    late = _listening(hub, turns)
+    assert (early.heard[1].text, late.heard[1].text) == (0, correction.seq)
+
+
+def test_nobody_shares_a_read_that_began_before_a_correction_they_know_of(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    for _ in range(20):
+        scroll.add()
+    _opened(hub, turns)
+    scroll.holds = "after"
+    early = _listening(hub, turns)
+    correction = _say(hub, scroll, 2, rewrites=True)
+    late = _listening(hub, turns)
+    scroll.let_go()
+    turns.quiet()
     assert late.heard[1].text == correction.seq
     assert (early.heard[1].text, folded(early.heard)[2]) == (0, folded(late.heard)[2])
 
 
-async def test_a_read_that_comes_late_does_not_bring_back_outdated_bytes(
-    hub: Hub, scroll: Scroll
+def test_a_read_that_comes_late_does_not_bring_back_outdated_bytes(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
     for _ in range(6):
         scroll.add()
-    await hub.enter(ROOM)
+    _opened(hub, turns)
     _say(hub, scroll, 5)  # now the ring must read entry 5 again
-    early, late = Reader(), Reader()
-    hold = Hold(scroll, after_snapshot=True)
-    joining = asyncio.create_task(early.join(hub, 4))
-    await hold.reached.wait()
+    scroll.holds = "after"
+    early = _listening(hub, turns, 4)
     correction = _say(hub, scroll, 5, rewrites=True)
-    hold.let_go()
-    await joining
-    await late.join(hub, 4)
+    scroll.let_go()
+    turns.quiet()
+    late = _listening(hub, turns, 4)
     assert late.heard[0].text == correction.seq
     assert folded(early.heard)[5] == folded(late.heard)[5]
 
 
-async def test_a_room_that_cannot_be_opened_is_an_error_for_all_who_wait_and_then_forgotten(
-    hub: Hub, scroll: Scroll
+def test_a_room_that_cannot_be_opened_is_an_error_for_all_who_wait_and_then_forgotten(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
     scroll.add()
     scroll.fault = OSError("away")
-    answers = await asyncio.gather(*(hub.enter(ROOM) for _ in range(3)), return_exceptions=True)
+    answers: list[LiveRoom | Exception] = []
+    for _ in range(3):
+        hub.enter(ROOM, answers.append)
+    turns.quiet()
     assert [type(answer) for answer in answers] == [OSError] * 3
     assert hub.names() == []
-    reader = Reader()
-    await reader.join(hub, 0)
-    assert reader.seqs == [1]
+    assert _listening(hub, turns).seqs == [1]
 
 
-async def test_who_asked_first_may_leave_while_the_room_opens(hub: Hub, scroll: Scroll) -> None:
-    scroll.add()
-    hold, first, second = Hold(scroll), Reader(), Reader()
-    joins = [asyncio.create_task(reader.join(hub, 0)) for reader in (first, second)]
-    await hold.reached.wait()
-    joins[0].cancel()
-    await quiet()
-    hold.let_go()
-    await joins[1]
-    assert second.seqs == [1]
+# -- a client's place ----------------------------------------------------------------------------
 
 
-async def test_reading_on_to_a_place_raises_what_the_log_raises(hub: Hub, scroll: Scroll) -> None:
+def _located(
+    hub: Hub, turns: Turns, room: LiveRoom, since: int, last: str | None
+) -> Place | Exception:
+    answers: list[Place | Exception] = []
+    hub.locate(room, since, last, answers.append)
+    turns.quiet()
+    assert len(answers) == 1, "answered once"
+    return answers[0]
+
+
+@pytest.mark.parametrize(
+    ("since", "last", "place"),
+    [
+        (0, None, Place.KNOWN),
+        (0, "any", Place.KNOWN),  # nothing was seen, so nothing can be another
+        (18, "id18", Place.KNOWN),  # in the ring
+        (18, "another", Place.UNKNOWN),
+        (18, None, Place.KNOWN),
+        (6, "id6", Place.KNOWN),  # in a page
+        (6, "another", Place.UNKNOWN),
+        (5, "id5", Place.KNOWN),  # the oldest
+        (3, "id3", Place.BEYOND_RETENTION),
+        (22, "id22", Place.KNOWN),  # another process has come further
+        (22, "another", Place.UNKNOWN),
+        (30, "id30", Place.UNKNOWN),  # nobody has come there
+    ],
+)
+def test_a_clients_place_is_known_when_the_log_has_that_entry_there(
+    hub: Hub, scroll: Scroll, turns: Turns, since: int, last: str | None, place: Place
+) -> None:
+    for _ in range(20):
+        scroll.add()
+    scroll.oldest = 5
+    room = _opened(hub, turns)
+    for _ in range(5):
+        scroll.add()
+    assert _located(hub, turns, room, since, last) is place
+
+
+def test_the_place_just_before_what_is_kept_is_not_beyond_it(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    for _ in range(20):
+        scroll.add()
+    scroll.oldest = 5
+    room = _opened(hub, turns)
+    assert _located(hub, turns, room, 4, None) is Place.KNOWN
+    assert _located(hub, turns, room, 3, None) is Place.BEYOND_RETENTION
+
+
+def test_reading_on_to_a_place_answers_with_what_the_log_raises(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
     """Else a client with a good cursor would be told that it is unknown."""
-    room = await hub.enter(ROOM)
+    room = _opened(hub, turns)
     scroll.add()
     scroll.fault = OSError("away")
-    with pytest.raises(OSError, match="away"):
-        await hub.refresh(room, 1)
-    await hub.refresh(room, 1)
+    assert isinstance(_located(hub, turns, room, 1, "id1"), OSError)
+    assert _located(hub, turns, room, 1, "id1") is Place.KNOWN
     assert room.ring.head == 1
-    await hub.refresh(room, 99)
+    assert _located(hub, turns, room, 99, "id99") is Place.UNKNOWN
     assert room.ring.head == 1
+
+
+def test_a_read_that_looked_before_a_client_came_does_not_judge_its_place(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    """Said elsewhere, heard there, and the client is here before the read that was under way."""
+    scroll.add()
+    room = _opened(hub, turns)
+    scroll.holds = "after"
+    hub.apply(ROOM, (), 2)
+    turns.quiet()
+    scroll.add()
+    answers: list[Place | Exception] = []
+    hub.locate(room, 2, "id2", answers.append)
+    scroll.let_go()
+    turns.quiet()
+    assert answers == [Place.KNOWN]
+
+
+def test_a_place_in_the_past_answers_with_what_the_log_raises(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    for _ in range(20):
+        scroll.add()
+    room = _opened(hub, turns)
+    scroll.fault = OSError("away")
+    assert isinstance(_located(hub, turns, room, 6, "id6"), OSError)
+    assert _located(hub, turns, room, 6, "id6") is Place.KNOWN
 
 
 # -- live ----------------------------------------------------------------------------------------
 
 
-async def test_what_is_said_in_one_tick_is_one_write_of_the_same_bytes_for_all(
-    hub: Hub, scroll: Scroll, monkeypatch: pytest.MonkeyPatch
+def test_what_is_said_in_one_tick_is_one_write_of_the_same_bytes_for_all(
+    hub: Hub, scroll: Scroll, turns: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels.hub, "CHUNK_BYTES", 10_000)
-    readers = [Reader() for _ in range(3)]
-    for reader in readers:
-        await reader.join(hub, 0)
+    listeners = [_listening(hub, turns) for _ in range(3)]
     for _ in range(5):
         _say(hub, scroll)
-    await quiet()
-    assert [len(reader.writes) for reader in readers] == [1, 1, 1]
-    assert readers[0].writes[0] is readers[1].writes[0] is readers[2].writes[0]
+    turns.quiet()
+    assert [len(listener.writes) for listener in listeners] == [1, 1, 1]
+    assert listeners[0].writes[0] is listeners[1].writes[0] is listeners[2].writes[0]
     assert hub.deliveries == 15
 
 
-async def test_each_dialect_gets_its_own_frames(hub: Hub, scroll: Scroll) -> None:
-    plain, other = Reader(), Reader(dialect="other")
-    await plain.join(hub, 0)
-    room = await hub.enter(ROOM)
-    hub.listen(room, Cursor(other, 0))
+def test_each_dialect_gets_its_own_frames(hub: Hub, scroll: Scroll, turns: Turns) -> None:
+    plain, other = _listening(hub, turns), Listener(dialect="other")
     other.write = other.writes.append  # type: ignore[assignment,method-assign]
+    hub.attach(_opened(hub, turns), Cursor(other, 0))
     item = _say(hub, scroll)
-    await quiet()
+    turns.quiet()
     assert (plain.writes, other.writes) == ([framer(item.payload)], [b"\n" + framer(item.payload)])
 
 
-async def test_who_stalls_falls_behind_alone_and_catches_up_from_the_log(
-    hub: Hub, scroll: Scroll
+def test_who_stalls_falls_behind_alone_and_catches_up_from_the_log(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    slow, quick = Reader(), Reader()
-    await slow.join(hub, 0)
-    await quick.join(hub, 0)
+    slow, quick = _listening(hub, turns), _listening(hub, turns)
     slow.stall()
     for _ in range(30):  # far more than the ring holds
         _say(hub, scroll)
-        await quiet(3)
-    await quiet()
+        turns.quiet()
     assert (slow.seqs, quick.seqs) == ([], list(range(1, 31)))
     scroll.reads.clear()
-    slow.flow()
-    await quiet()
+    slow.flow(hub)
+    turns.quiet()
     assert slow.seqs == list(range(1, 31))
     assert scroll.reads[0] == ("after", 0)
     _say(hub, scroll)
-    await quiet()
+    turns.quiet()
     assert slow.seqs[-1] == quick.seqs[-1] == 31
 
 
-async def test_a_stalled_reader_keeps_nothing_but_a_number(hub: Hub, scroll: Scroll) -> None:
-    slow = Reader()
-    await slow.join(hub, 0)
+def test_a_stalled_reader_keeps_nothing_but_a_number(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    slow = _listening(hub, turns)
     slow.stall()
     for _ in range(200):
         _say(hub, scroll)
-        await quiet(2)
+        turns.quiet()
     room = hub.live(ROOM)
     assert room is not None
-    assert (slow.writes, room.ring.first) == ([], 193)
-    assert len(asyncio.all_tasks()) < 20
+    assert slow.cursor is not None
+    assert (slow.writes, slow.cursor.seq, room.ring.first) == ([], 0, 193)
+    assert (len(turns.due), room.flights, room.filled, scroll.held) == (0, {}, [], [])
 
 
-async def test_after_a_leave_nothing_more_is_written(hub: Hub, scroll: Scroll) -> None:
-    reader, other = Reader(), Reader()
-    await reader.join(hub, 0)
-    await other.join(hub, 0)
+def test_after_a_leave_nothing_more_is_written(hub: Hub, scroll: Scroll, turns: Turns) -> None:
+    listener, other = _listening(hub, turns), _listening(hub, turns)
     _say(hub, scroll)
-    reader.leave(hub)  # before the flush that is due
-    await quiet()
-    assert (reader.seqs, other.seqs) == ([], [1])
+    listener.leave(hub)  # before the flush that is due
+    turns.quiet()
+    assert (listener.seqs, other.seqs) == ([], [1])
 
 
-async def test_a_leave_while_catching_up_ends_it(hub: Hub, scroll: Scroll) -> None:
+def test_a_leave_while_catching_up_ends_it(hub: Hub, scroll: Scroll, turns: Turns) -> None:
     for _ in range(20):
         scroll.add()
-    hold, reader = Hold(scroll), Reader()
-    hold.let_go()
-    await hub.enter(ROOM)
-    hold = Hold(scroll)
-    joining = asyncio.create_task(reader.join(hub, 0))
-    await hold.reached.wait()
-    reader.leave(hub)
-    hold.let_go()
-    with pytest.raises(Gone):
-        await joining
-    assert reader.writes == []
-
-
-async def test_who_left_in_the_last_moment_does_not_go_live(hub: Hub, scroll: Scroll) -> None:
-    """A connection that is ended while it joins must not stay behind as a listener for ever."""
-    reader = Reader()
-    room = await hub.enter(ROOM)
-    cursor = Cursor(reader, 0)
-    await hub.catch_up(room, cursor)
-    hub.leave(ROOM, cursor)
-    with pytest.raises(Gone):
-        hub.listen(room, cursor)
+    room = _opened(hub, turns)
+    scroll.holds = "after"
+    listener = _listening(hub, turns)
+    assert scroll.held, "it was not catching up"
+    listener.leave(hub)
+    scroll.let_go()
+    turns.quiet()
+    assert (listener.writes, listener.live_at) == ([], None)
     assert room.cursors == set()
 
 
-@pytest.mark.parametrize("fault", ["the log is away", "the log ends before"])
-async def test_a_listener_who_cannot_be_served_is_told_to_come_back(
-    hub: Hub, scroll: Scroll, fault: str
+def test_who_left_between_two_steps_does_not_go_live(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
-    reader.stall()
+    """A connection that is ended while it joins must not stay behind as a listener for ever."""
+    scroll.add()
+    room = _opened(hub, turns)
+    listener = Listener()
+    listener.join(hub, 0)
+    assert (listener.seqs, listener.live_at) == ([1], None)
+    listener.leave(hub)
+    turns.quiet()
+    assert listener.live_at is None
+    assert room.cursors == set()
+
+
+def test_a_listener_whom_the_log_fails_is_told_to_come_back(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    slow, quick = _listening(hub, turns), _listening(hub, turns)
+    slow.stall()
     for _ in range(20):
         _say(hub, scroll)
-        await quiet(3)
-    if fault == "the log is away":
-        scroll.fault = OSError(fault)
-    else:
-        scroll.lines.clear()  # as after a restore
-    reader.flow()
-    await quiet()
-    assert reader.is_lost
+        turns.quiet()
+    scroll.fault = OSError("the log is away")
+    slow.flow(hub)
+    turns.quiet()
     room = hub.live(ROOM)
     assert room is not None
-    assert room.cursors == set()
+    assert (slow.is_lost, quick.is_lost) == (True, False)
+    assert room.cursors == {quick.cursor}
+
+
+# -- another log ---------------------------------------------------------------------------------
+
+
+def _assert_all_lost(hub: Hub, listeners: list[Listener]) -> None:
+    assert [listener.is_lost for listener in listeners] == [True] * len(listeners)
+    assert (hub.names(), hub.divergences) == ([], 1)
+
+
+def _two_at_the_tenth(hub: Hub, scroll: Scroll, turns: Turns) -> list[Listener]:
+    for _ in range(10):
+        scroll.add()
+    return [_listening(hub, turns), _listening(hub, turns, 9)]
+
+
+def test_a_restored_older_copy_is_noticed_by_the_poll(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listeners = _two_at_the_tenth(hub, scroll, turns)
+    scroll.restore(7)
+    _poll(hub, scroll)
+    _assert_all_lost(hub, listeners)
+    again = _listening(hub, turns)
+    assert again.seqs == list(range(1, 8))
+
+
+def test_a_restored_older_copy_that_has_grown_past_is_noticed_as_it_is_read_on(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listeners = _two_at_the_tenth(hub, scroll, turns)
+    scroll.restore(7)
+    for _ in range(6):
+        scroll.add()
+    _poll(hub, scroll)
+    turns.quiet()
+    _assert_all_lost(hub, listeners)
+    assert all(frame.id == f"id{frame.seq}" for frame in listeners[0].heard), "histories mixed"
+
+
+def test_a_restored_older_copy_is_noticed_by_the_next_commit_here(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listeners = _two_at_the_tenth(hub, scroll, turns)
+    scroll.restore(7)
+    _say(hub, scroll)
+    turns.quiet()
+    _assert_all_lost(hub, listeners)
+    assert [listener.seqs[-1] for listener in listeners] == [10, 10]
+
+
+def test_a_restored_older_copy_is_noticed_by_whoever_reads_its_past(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    """They lag so far behind that what they are sent next would be of the other history."""
+    for _ in range(20):
+        scroll.add()
+    _opened(hub, turns)
+    scroll.restore(2)
+    for _ in range(5):
+        scroll.add()
+    listener = _listening(hub, turns, 4)
+    _assert_all_lost(hub, [listener])
+    assert listener.seqs == []
+
+
+def test_who_is_finding_their_place_while_the_log_is_exchanged_is_sent_round_again(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    for _ in range(10):
+        scroll.add()
+    room = _opened(hub, turns)
+    scroll.restore(7)
+    assert isinstance(_located(hub, turns, room, 12, "id12"), Gone)
+    with pytest.raises(Gone):
+        hub.attach(room, Cursor(Listener(), 10))
+    assert hub.divergences == 1
+
+
+def test_a_poll_that_looked_before_the_room_came_further_is_no_divergence(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    listener = _listening(hub, turns)
+    _say(hub, scroll)
+    stood, head = hub.heads()[ROOM], scroll.head
+    _say(hub, scroll)
+    hub.polled(ROOM, head, 1, stood)
+    turns.quiet()
+    assert (listener.seqs, hub.divergences) == ([1, 2], 0)
+
+
+# -- when entries may not leave ------------------------------------------------------------------
+
+
+def test_what_may_not_leave_is_held_and_then_goes_out_whole_and_in_order(
+    hub: Hub, scroll: Scroll, turns: Turns, gate: Gate
+) -> None:
+    live = _listening(hub, turns)
+    _say(hub, scroll)
+    turns.quiet()
+    gate.is_open = False
+    for _ in range(15):  # more than the ring holds
+        _say(hub, scroll)
+        turns.quiet()
+    late = _listening(hub, turns, 1)
+    assert (live.seqs, late.seqs, late.live_at) == ([1], [], None)
+    gate.is_open = True
+    turns.quiet()
+    assert (live.seqs, late.seqs) == ([1], [])
+    hub.release()
+    turns.quiet()
+    assert (live.seqs, late.seqs) == (list(range(1, 17)), list(range(2, 17)))
+    assert late.live_at == 16
+
+
+def test_a_page_that_comes_when_nothing_may_leave_is_not_lost(
+    hub: Hub, scroll: Scroll, turns: Turns, gate: Gate
+) -> None:
+    for _ in range(20):
+        scroll.add()
+    _opened(hub, turns)
+    scroll.holds = "after"
+    listener = _listening(hub, turns)
+    gate.is_open = False
+    scroll.let_go()
+    turns.quiet()
+    assert listener.seqs == []
+    gate.is_open = True
+    hub.release()
+    hub.release()  # twice is as good as once
+    turns.quiet()
+    assert listener.seqs == list(range(1, 21))
+
+
+def test_a_stalled_listener_is_not_written_to_because_entries_may_leave_again(
+    hub: Hub, scroll: Scroll, turns: Turns, gate: Gate
+) -> None:
+    listener = _listening(hub, turns)
+    gate.is_open = False
+    _say(hub, scroll)
+    turns.quiet()
+    listener.stall()
+    gate.is_open = True
+    hub.release()
+    turns.quiet()
+    assert listener.seqs == []
+    listener.flow(hub)
+    turns.quiet()
+    assert listener.seqs == [1]
 
 
 # -- rooms come and go ---------------------------------------------------------------------------
 
 
-async def test_a_room_is_forgotten_a_while_after_the_last_has_left(
-    hub: Hub, scroll: Scroll, monkeypatch: pytest.MonkeyPatch
+def test_a_room_is_forgotten_a_while_after_the_last_has_left(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    reader = Reader()
-    await reader.join(hub, 0)
-    monkeypatch.setattr(channels.hub, "EMPTY_ROOM_SECONDS", -1.0)
+    listener = _listening(hub, turns)
+    turns.now += 100
     hub.sweep()
     assert hub.names() == [ROOM]
-    reader.leave(hub)
-    monkeypatch.setattr(channels.hub, "EMPTY_ROOM_SECONDS", 60.0)
+    listener.leave(hub)
+    turns.now += 59
     hub.sweep()
     assert hub.names() == [ROOM]
-    monkeypatch.setattr(channels.hub, "EMPTY_ROOM_SECONDS", -1.0)
+    turns.now += 2
     hub.sweep()
     assert hub.names() == []
     assert hub.live(ROOM) is None
 
 
-async def test_a_room_forgotten_during_a_join_sends_the_client_round_again(
-    hub: Hub, scroll: Scroll, monkeypatch: pytest.MonkeyPatch
+def test_a_room_forgotten_during_a_join_sends_the_client_round_again(
+    hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
-    room = await hub.enter(ROOM)
-    monkeypatch.setattr(channels.hub, "EMPTY_ROOM_SECONDS", -1.0)
+    room = _opened(hub, turns)
+    turns.now += 100
     hub.sweep()
     with pytest.raises(Gone):
-        hub.listen(room, Cursor(Reader(), 0))
-    reader = Reader()
-    await reader.join(hub, 0)
+        hub.attach(room, Cursor(Listener(), 0))
+    listener = _listening(hub, turns)
     _say(hub, scroll)
-    await quiet()
-    assert reader.seqs == [1]
+    turns.quiet()
+    assert listener.seqs == [1]
 
 
-async def test_closing_ends_what_still_runs(scroll: Scroll) -> None:
-    hub = Hub(scroll, {"plain": framer})
+# -- the tasks that read -------------------------------------------------------------------------
+
+
+class Shelf:
+    """A log whose reads wait until they are let go."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def after(self, room: str, seq: int, limit: int) -> Page:
+        return await self.tail(room, limit)
+
+    async def tail(self, room: str, limit: int) -> Page:
+        self.reached.set()
+        await self.opened.wait()
+        return Page([Item(1, "id1", 1, b"1")], 1, 1)
+
+
+def _read_by(reader: channels.log.Reader) -> Hub:
+    loop = asyncio.get_running_loop()
+    return Hub(
+        reader, {"plain": framer}, soon=loop.call_soon, clock=loop.time, may_write=lambda: True
+    )
+
+
+async def test_who_asked_first_may_leave_while_the_room_opens() -> None:
+    shelf = Shelf()
+    hub = _read_by(channels.log.Reader(shelf))
+
+    async def entered() -> LiveRoom:
+        return await asked(lambda done: hub.enter(ROOM, done))
+
+    first, second = asyncio.create_task(entered()), asyncio.create_task(entered())
+    await shelf.reached.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    shelf.opened.set()
+    assert (await second).ring.head == 1
+
+
+async def test_what_is_asked_raises_what_it_is_answered_with() -> None:
+    with pytest.raises(OSError, match="away"):
+        await asked(lambda done: done(OSError("away")))
+
+
+async def test_closing_ends_what_still_reads() -> None:
     before = asyncio.all_tasks()
-    Hold(scroll)
-    waiting = asyncio.gather(*(hub.enter(ROOM) for _ in range(2)), return_exceptions=True)
-    await quiet()
-    await hub.close()
-    assert [type(answer) for answer in await waiting] == [Gone, Gone]
-    await quiet()
-    assert asyncio.all_tasks() == before
+    shelf = Shelf()
+    reader = channels.log.Reader(shelf)
+    answers: list[Page | Exception] = []
+    reader(Request(ROOM, None, 1), answers.append)
+    await shelf.reached.wait()
+    await reader.close()
+    assert (answers, asyncio.all_tasks()) == ([], before)

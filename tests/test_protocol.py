@@ -10,6 +10,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+import web.protocol
 from web.protocol import BINARY, TEXT, Socket, frame, text_frame
 
 
@@ -26,37 +27,69 @@ def test_a_frame_is_read_by_others_as_it_was_meant(size: int, opcode: int) -> No
     assert (second.opcode, bytes(second.data)) == (Opcode.TEXT, "é".encode())
 
 
-class Pipe:
+class Line:
     """A transport whose peer takes a part of what waits whenever it is looked at."""
 
-    def __init__(self, waiting: int, taken: int, writable: asyncio.Event) -> None:
-        self._waiting, self._taken, self._writable = waiting, taken, writable
+    def __init__(self, waiting: int, taken: int) -> None:
+        self._waiting, self._taken = waiting, taken
+        self.looks = 0
 
     def get_write_buffer_size(self) -> int:
-        self._waiting -= self._taken
-        if self._waiting <= 0:
-            self._writable.set()
+        self.looks += 1
+        self._waiting = max(0, self._waiting - self._taken)
         return self._waiting
 
 
-def _socket(waiting: int, taken: int) -> Socket:
-    socket = Socket.__new__(Socket)
-    socket.writable = asyncio.Event()
-    socket.disconnected = False
-    socket.transport = Pipe(waiting, taken, socket.writable)
-    return socket
+class Heard:
+    """What a listener of a socket is told."""
+
+    def __init__(self, waiting: int, taken: int) -> None:
+        self.stalled = asyncio.Event()
+        self.readies = 0
+        self.line = Line(waiting, taken)
+        self.socket = socket = Socket.__new__(Socket)
+        socket.loop = asyncio.get_running_loop()
+        socket.writable = asyncio.Event()
+        socket.disconnected = False
+        socket.transport = self.line
+        socket.listen(self._ready, self.stalled.set)
+
+    def _ready(self) -> None:
+        self.readies += 1
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.protocol, "STALLED_SECONDS", 0.001)
+
+
+async def test_a_peer_that_takes_nothing_has_stalled() -> None:
+    heard = Heard(waiting=1_000, taken=0)
+    heard.socket.pause_writing()
+    await asyncio.wait_for(heard.stalled.wait(), 30)
+    assert heard.line.looks == 2
 
 
 async def test_a_peer_that_takes_little_is_waited_for() -> None:
-    assert await _socket(waiting=1_000, taken=100).wait_ready(0.001)
+    heard = Heard(waiting=1_000, taken=100)
+    heard.socket.pause_writing()
+    await asyncio.wait_for(heard.stalled.wait(), 30)
+    assert heard.line.looks > 10, "it was waited for as long as it took something"
 
 
-async def test_a_peer_that_takes_nothing_is_not() -> None:
-    assert not await _socket(waiting=1_000, taken=0).wait_ready(0.001)
+async def test_a_peer_that_has_taken_enough_is_told_of_and_watched_no_longer() -> None:
+    heard = Heard(waiting=1_000, taken=1)
+    heard.socket.pause_writing()
+    heard.socket.resume_writing()
+    assert heard.readies == 1
+    assert await heard.socket.wait_ready()
+    looks = heard.line.looks
+    await asyncio.sleep(0.01)  # ten times its patience: a timer that still ran would have looked
+    assert heard.line.looks == looks
 
 
-async def test_a_peer_that_is_gone_is_not() -> None:
-    socket = _socket(waiting=0, taken=0)
-    socket.writable.set()
-    socket.disconnected = True
-    assert not await socket.wait_ready(0.001)
+async def test_a_peer_that_is_gone_is_not_waited_for() -> None:
+    heard = Heard(waiting=0, taken=0)
+    heard.socket.writable.set()
+    heard.socket.disconnected = True
+    assert not await heard.socket.wait_ready()

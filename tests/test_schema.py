@@ -19,7 +19,7 @@ from lounge.errors import RESTART, Code
 from lounge.words import LANGUAGES, catalogue
 from tests.schema import check_command, check_frame, shape_of
 from tests.support import House, new_cid, open_house
-from web import accounts, api, pages, schemas, socket, wire
+from web import accounts, api, connection, pages, schemas, streams, wire
 
 ROOT = Path(__file__).parents[1]
 ROOM = "specialty/cardiology"
@@ -119,7 +119,7 @@ def test_every_route_is_documented_and_every_documented_route_is_there() -> None
     }
     there = {
         (method, each.path.replace(":path", ""))
-        for each in (*accounts.routes, *api.routes)
+        for each in (*accounts.routes, *api.routes, *streams.routes)
         for method in (each.methods or set()) - {"HEAD"}
     }
     assert documented == there
@@ -239,7 +239,7 @@ async def _spend_an_evening(house: House) -> list[Any]:
     await ben.ask("leave", room=ROOM)
     await ana.say(ROOM, "News for Ben.")
     await ben.hears("rooms")
-    await socket.farewell(RESTART, 0)
+    await connection.farewell(RESTART, 0)
     assert {await guest.closed() for guest in (ana, ben, moira)} == {4012}
     return [ana, ben, moira]
 

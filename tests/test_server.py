@@ -1,19 +1,27 @@
-"""`lounge serve`: what it refuses, what it starts again, and that nothing outlives it."""
+"""`lounge serve`: what it refuses, what it starts again or afresh, and that nothing outlives it."""
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import socket
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import psutil
 import pytest
 import redis
 
 from lounge.settings import Settings, from_environment
 from tests.processes import Run, Running, wait_until_gone
+from web import ending
 from web.server import serve
+
+STAND_IN = ("-m", "tests.standin", "0", "1", "build")
+POSTGRES = "postgresql+asyncpg://nowhere/nothing"
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def server(run: Run, tmp_path: Path) -> Running:
-    return run("-m", "tests.standin", "0", "1", "build", LOUNGE_DATA=str(tmp_path), REDIS_URL="")
+    return run(*STAND_IN, LOUNGE_DATA=str(tmp_path), REDIS_URL="")
 
 
 def test_it_says_where_it_is_open_and_answers_there(server: Running) -> None:
@@ -101,27 +109,169 @@ def test_what_lets_anybody_in_is_served_on_loopback_only(
     assert "on this machine only" in capsys.readouterr().err
 
 
-def test_several_workers_need_postgresql(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("database", "redis_url", "missing"),
+    [
+        ("sqlite+aiosqlite:///lounge.db", "unix:///redis", {"PostgreSQL"}),
+        (POSTGRES, None, {"REDIS_URL"}),
+        ("sqlite+aiosqlite:///lounge.db", None, {"PostgreSQL", "REDIS_URL"}),
+    ],
+)
+def test_several_workers_need_postgresql_and_a_redis(
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    database: str,
+    redis_url: str | None,
+    missing: set[str],
 ) -> None:
-    assert serve(settings, port=0, workers=2) == 1
-    assert "PostgreSQL" in capsys.readouterr().err
+    asked = replace(settings, database_url=database, identity_url=database, redis_url=redis_url)
+    assert serve(asked, port=0, workers=2) == 1
+    said = capsys.readouterr().err
+    assert {word for word in ("PostgreSQL", "REDIS_URL") if word in said} == missing
 
 
-def test_several_workers_share_one_address_and_one_valkey(run: Run, tmp_path: Path) -> None:
-    database = "postgresql+asyncpg://nowhere/nothing"  # the stand-in opens none
-    server = run(
-        *("-m", "tests.standin", "0", "2", "build"),
-        LOUNGE_DATA=str(tmp_path),
-        LOUNGE_DATABASE_URL=database,
-        LOUNGE_IDENTITY_URL=database,
-        REDIS_URL="",
-    )
-    _opened(server)
-    workers = [each for each in server.descendants() if "web.worker" in each.cmdline()]
+def test_several_workers_share_one_address_and_one_redis(run: Run, tmp_path: Path) -> None:
+    server = _on_postgres(run, tmp_path, workers=2)
+    with urlopen(_opened(server)) as answer:
+        assert answer.read() == b"here"
+    workers = _workers(server)
     assert len(workers) == 2
-    assert len({each.environ()["REDIS_URL"] for each in workers}) == 1
-    assert server.descendant("valkey-server")
+    assert {each.environ()["REDIS_URL"] for each in workers} == {"unix:///nowhere"}
+
+
+# -- fresh workers -------------------------------------------------------------------------------
+
+
+def test_a_hangup_has_each_worker_followed_by_a_fresh_one(run: Run, tmp_path: Path) -> None:
+    server = _on_postgres(run, tmp_path, workers=2)
+    address, old = _opened(server), _workers(server)
+    server.signal(signal.SIGHUP)
+    server.heard("Renewed")
+    wait_until_gone(old)
+    assert len(_workers(server)) == 2
+    assert server.said.count("drained") == 2
+    assert server.said.index("drained") < server.said.index("Worker 2 is followed by a fresh one.")
+    with urlopen(address) as answer:
+        assert answer.read() == b"here"
+
+
+def test_on_sqlite_the_old_worker_is_gone_before_the_new_one_starts(server: Running) -> None:
+    address, old = _opened(server), _workers(server)
+    server.signal(signal.SIGHUP)
+    server.heard("it stops first")
+    server.heard("drained")
+    server.heard("Renewed")
+    wait_until_gone(old)
+    with urlopen(address) as answer:
+        assert answer.read() == b"here"
+    assert not [line for line in server.said if line.startswith("Worker 1 ended")]
+
+
+@pytest.mark.parametrize("how", ["broken", "hung"])
+def test_a_successor_that_does_not_start_leaves_the_old_worker(
+    run: Run, tmp_path: Path, how: str
+) -> None:
+    server = _on_postgres(run, tmp_path, READY_SECONDS="5")
+    address, old = _opened(server), _workers(server)
+    (tmp_path / how).touch()
+    server.signal(signal.SIGHUP)
+    server.heard("The old one stays.")
+    assert _workers(server) == old
+    with urlopen(address) as answer:
+        assert answer.read() == b"here"
+
+
+def test_on_sqlite_a_successor_that_does_not_start_is_tried_again(
+    server: Running, tmp_path: Path
+) -> None:
+    address = _opened(server)
+    (tmp_path / "broken").touch()
+    server.signal(signal.SIGHUP)
+    server.heard("It is tried again.")
+    (tmp_path / "broken").unlink()
+    server.heard("Worker 1 is back.")
+    with urlopen(address) as answer:
+        assert answer.read() == b"here"
+
+
+def test_hangups_during_a_renewal_make_one_more(run: Run, tmp_path: Path) -> None:
+    server = _on_postgres(run, tmp_path)
+    _opened(server)
+    server.signal(signal.SIGHUP)
+    server.heard("is followed")
+    for _ in range(3):
+        server.signal(signal.SIGHUP)
+    server.heard("Renewed")
+    server.heard("Renewed")
+    server.signal(signal.SIGTERM)
+    assert server.exit_code() == 0
+    assert len([line for line in server.said if "is followed" in line]) == 2
+
+
+def test_sigterm_during_a_renewal_ends_everything_in_order(run: Run, tmp_path: Path) -> None:
+    server = _on_postgres(run, tmp_path)
+    _opened(server)
+    server.signal(signal.SIGHUP)
+    server.heard("is followed")
+    family = server.descendants()
+    server.signal(signal.SIGTERM)
+    assert server.exit_code() == 0
+    assert "drained" in server.said
+    wait_until_gone(family)
+
+
+def test_a_terminal_that_closes_stops_the_lounge(run: Run, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    server = run(*STAND_IN, stdin=theirs, LOUNGE_DATA=str(tmp_path), REDIS_URL="")
+    os.close(theirs)
+    _opened(server)
+    server.signal(signal.SIGHUP)
+    server.heard("Renewed")
+    os.close(ours)
+    server.signal(signal.SIGHUP)
+    assert server.exit_code() == 0
+
+
+# -- a worker that does not move -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["stuck", "paused"])
+def test_a_worker_that_does_not_move_is_ended_and_replaced(
+    run: Run, tmp_path: Path, how: str
+) -> None:
+    server = run(*STAND_IN, LOUNGE_DATA=str(tmp_path), REDIS_URL="", SILENT_LOOKS="3")
+    address, old = _opened(server), _workers(server)
+    if how == "paused":
+        old[0].suspend()
+    else:
+        with socket.create_connection(("127.0.0.1", urlsplit(address).port or 0)) as asking:
+            asking.sendall(b"GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    server.heard("Worker 1 has not moved for 3 seconds and is ended.")
+    server.heard("Worker 1 is back.")
+    wait_until_gone(old)
+    with urlopen(address) as answer:
+        assert answer.read() == b"here"
+
+
+def test_the_stages_of_an_end_fit_into_what_is_promised() -> None:
+    stages = ending.DRAIN_SECONDS + ending.ANSWER_SECONDS + ending.PUT_AWAY_SECONDS
+    assert stages < ending.STOP_SECONDS < ending.PROMISED_SECONDS == 15
+
+
+def _on_postgres(run: Run, folder: Path, workers: int = 1, **environ: str) -> Running:
+    """The stand-in opens no database and no Redis, but may overlap as if it did."""
+    return run(
+        *("-m", "tests.standin", "0", str(workers), "build"),
+        LOUNGE_DATA=str(folder),
+        LOUNGE_DATABASE_URL=POSTGRES,
+        LOUNGE_IDENTITY_URL=POSTGRES,
+        REDIS_URL="unix:///nowhere",
+        **environ,
+    )
+
+
+def _workers(server: Running) -> list[psutil.Process]:
+    return [each for each in server.descendants() if "web.worker" in each.cmdline()]
 
 
 def _opened(server: Running) -> str:

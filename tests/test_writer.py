@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import storage.writer
+import storage.group_commit
 from storage import entries, gate
 from storage.acts import (
     CidConflict,
@@ -33,15 +33,20 @@ from storage.schema import entry, outbox, persona, receipt
 from storage.writer import Commit, Writer
 from tests.acts import ANA, act, draft, head_of, log_of, new_room, say, seqs, settled, writing
 from tests.postgres import drop_database, fresh_database
-from tests.stores import BOTH, open_either
+from tests.stores import BOTH, Stores, open_either
 
 
 @pytest.fixture(scope="module", params=BOTH)
-async def lounge(
+async def stores(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Database]:
+) -> AsyncIterator[Stores]:
     async with open_either(request, tmp_path_factory.mktemp("writer")) as stores:
-        yield stores.lounge
+        yield stores
+
+
+@pytest.fixture(scope="module")
+def lounge(stores: Stores) -> Database:
+    return stores.lounge
 
 
 @pytest.fixture
@@ -69,6 +74,13 @@ async def another(database: Database) -> AsyncIterator[Database]:
 async def _epoch(database: Database) -> int:
     async with database.reading() as connection:
         return await gate.epoch(connection)
+
+
+async def _revoke(stores: Stores) -> int:
+    """As anything that ends a session does."""
+    async with stores.identity.writing() as connection:
+        await gate.raise_epoch(connection)
+    return await gate.follow(stores.lounge, stores.identity)
 
 
 async def _count(database: Database, table: Any, *where: Any) -> int:
@@ -296,10 +308,10 @@ async def test_an_act_that_the_database_cannot_take_is_refused_alone(
 
 
 async def test_after_a_revocation_nothing_that_was_allowed_before_it_is_committed(
-    lounge: Database, room: int, writer: Writer
+    stores: Stores, room: int, writer: Writer
 ) -> None:
     before = writer.epoch
-    now = await gate.raise_epoch(lounge)
+    now = await _revoke(stores)
     assert now == before + 1
     stale, fresh = await settled(writer, say(room, epoch=before), say(room, epoch=now))
     assert isinstance(stale, Stale)
@@ -307,7 +319,7 @@ async def test_after_a_revocation_nothing_that_was_allowed_before_it_is_committe
     assert writer.epoch == now
     once = say(room, epoch=now)
     await settled(writer, once)
-    await gate.raise_epoch(lounge)
+    await _revoke(stores)
     (again,) = await settled(writer, once)  # a repetition is answered all the same
     assert isinstance(again, Outcome)
     assert again.duplicate
@@ -332,7 +344,7 @@ async def test_a_revocation_waits_for_the_commit_that_was_allowed_before_it(
             answer = writer.submit(sent)
             while await looker.fetchval(WAITING) < 1:
                 await asyncio.sleep(0)
-            raising = asyncio.create_task(gate.raise_epoch(database))
+            raising = asyncio.create_task(_revoke(stores))
             while not raising.done() and await looker.fetchval(WAITING) < 2:
                 await asyncio.sleep(0)
             assert not raising.done()
@@ -352,7 +364,7 @@ WAITING = (
 async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(
     lounge: Database, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.writer, "QUEUE_ACTS", 10)
+    monkeypatch.setattr(storage.group_commit, "QUEUE_ACTS", 10)
     writer = Writer(lounge, lambda _: None)
     epoch = await _epoch(lounge)
     futures = [writer.submit(say(room, epoch=epoch)) for _ in range(10)]
@@ -367,7 +379,7 @@ async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(
 async def test_the_queue_is_bounded_in_bytes_too(
     lounge: Database, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.writer, "QUEUE_BYTES", 10_000)
+    monkeypatch.setattr(storage.group_commit, "QUEUE_BYTES", 10_000)
     writer = Writer(lounge, lambda _: None)
     future = writer.submit(say(room, "x" * 8_000))
     with pytest.raises(QueueFull):
@@ -469,7 +481,7 @@ async def test_a_badge_is_only_replaced_by_whoever_knew_it(
         row = PersonaRow(who, "anonymous", badge, was=was)
         await settled(writer, act(room, draft("say", text="x"), persona=row, epoch=epoch))
         async with lounge.reading() as connection:
-            return await entries.badge_of(connection, who)
+            return (await entries.badges_of(connection, [who])).get(who)
 
     assert await spoken("fine", None) == "fine"
     assert await spoken("coarse", "fine") == "coarse"

@@ -247,15 +247,9 @@ routes = [
 ]
 
 
-async def read_body(request: Request, shape: type[B]) -> B:
-    """A JSON body of at most 8 KiB. Raises Refusal `invalid` or `too_long`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Refusal(Code.INVALID, "request.not_json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY_BYTES:
-            raise Refusal(Code.TOO_LONG, "request.too_long")
+async def read_body(request: Request, shape: type[B], most: int = LONGEST_BODY_BYTES) -> B:
+    """A JSON body of at most `most` bytes. Raises Refusal `invalid` or `too_long`."""
+    body = await read_bytes(request, most)
     try:
         decoded = msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -265,6 +259,18 @@ async def read_body(request: Request, shape: type[B]) -> B:
         if isinstance(value := getattr(decoded, name), str) and "\0" in value:
             raise Refusal(Code.INVALID, "refusal.nul", field=name)
     return decoded
+
+
+async def read_bytes(request: Request, most: int) -> bytes:
+    """A body that says it is JSON, unread. Raises Refusal `invalid` or `too_long`."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Refusal(Code.INVALID, "request.not_json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Refusal(Code.TOO_LONG, "request.too_long")
+    return bytes(body)
 
 
 def path_id(request: Request) -> str:

@@ -315,6 +315,10 @@ async def failed(request: Request, error: Exception) -> Response:
     return await refused(request, Refusal(Code.INTERNAL, "refusal.internal", mark=mark))
 
 
+async def gone(_: HTTPConnection, __: Exception) -> None:
+    """Whoever asked has left in the middle of it: nobody to answer, and no fault to log."""
+
+
 async def not_there(request: Request, error: Exception) -> Response:
     """No such address, or not with this method."""
     response = await refused(request, Refusal(Code.NOT_FOUND, "refusal.no_such_page"))

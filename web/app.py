@@ -10,8 +10,10 @@ from typing import TypedDict
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocketDisconnect
 
 from lounge import demo
 from lounge.errors import RESTART, Refusal, StorageError
@@ -19,8 +21,10 @@ from lounge.keys import KeyFault
 from lounge.opening import Lounge, NotUpgraded, count_crowd, open_lounge
 from lounge.rooms import RoomsFileError
 from lounge.settings import Settings
-from web import accounts, api, pages, socket
+from web import accounts, api, connection, pages, socket, streams
+from web.dialects import FRAMERS
 from web.metrics import Metrics
+from web.porch import BOUNDS, Bounds, Porch
 
 RECONNECT_WITHIN_MS = 8_000
 
@@ -30,12 +34,14 @@ class State(TypedDict):
 
     lounge: Lounge
     metrics: Metrics
+    porch: Porch
 
 
 class Application(Starlette):
     """Starlette with a drain: uvicorn's own shutdown comes after it."""
 
     opened: Lounge | None = None
+    porch: Porch
 
     def build_middleware_stack(self) -> ASGIApp:
         """The headers outside of everything: an answer to a fault has them too."""
@@ -43,31 +49,32 @@ class Application(Starlette):
 
     async def drain(self) -> None:
         """Tell every client when to come back, then commit what was accepted."""
-        await socket.farewell(RESTART, RECONNECT_WITHIN_MS)
+        await connection.farewell(RESTART, RECONNECT_WITHIN_MS)
         if self.opened is not None:
             await self.opened.writer.drain()
 
 
-def build(settings: Settings) -> Application:
+def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
     """The application for these settings; nothing is opened before its lifespan starts."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         assert isinstance(app, Application)
-        async with _said_why(), open_lounge(settings, socket.FRAMERS) as lounge:
+        async with _said_why(), open_lounge(settings, FRAMERS) as lounge:
             if settings.demo:
                 await demo.fill(lounge.identity_database, now=time.time_ns() // 1_000_000)
                 lounge.personas.crowd = await count_crowd(lounge.doctors, lounge.rooms, settings)
             metrics = Metrics()
-            metrics.observe(lounge)
+            metrics.observe(lounge, app.porch)
             app.opened = lounge
-            yield {"lounge": lounge, "metrics": metrics}
+            yield {"lounge": lounge, "metrics": metrics, "porch": app.porch}
 
-    return Application(
+    app = Application(
         routes=[
             WebSocketRoute("/ws", socket.endpoint),
             *accounts.routes,
             *api.routes,
+            *streams.routes,
             *pages.routes,
         ],
         lifespan=lifespan,
@@ -75,9 +82,13 @@ def build(settings: Settings) -> Application:
             Refusal: api.refused,
             StorageError: api.unstored,
             HTTPException: api.not_there,
+            ClientDisconnect: api.gone,
+            WebSocketDisconnect: api.gone,
             Exception: api.failed,
         },
     )
+    app.porch = Porch(settings, bounds)
+    return app
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ main.add_typer(doctor, name="doctor")
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 for any.")] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes; above 1 needs PostgreSQL.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; above 1: PostgreSQL, Redis.")] = 1,
     for_show: Annotated[
         bool, typer.Option("--demo", help="A made-up cast with one-click sign-in.")
     ] = False,

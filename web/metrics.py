@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from lounge.opening import Lounge
+from web.porch import Porch
 
 
 class Metrics:
@@ -32,9 +33,16 @@ class Metrics:
             registry=self.registry,
         )
 
-    def observe(self, lounge: Lounge) -> None:
+        self.resets = Counter(
+            "lounge_resets",
+            "Joins whose cursor was not of this log, by reason: many at once mean a restored copy.",
+            ["reason"],
+            registry=self.registry,
+        )
+
+    def observe(self, lounge: Lounge, porch: Porch) -> None:
         """Read the lounge's own counters whenever the metrics are asked for."""
-        self.registry.register(_Observed(lounge))
+        self.registry.register(_Observed(lounge, porch))
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""
@@ -42,8 +50,9 @@ class Metrics:
 
 
 class _Observed(Collector):
-    def __init__(self, lounge: Lounge) -> None:
+    def __init__(self, lounge: Lounge, porch: Porch) -> None:
         self._lounge = lounge
+        self._porch = porch
 
     def collect(self) -> Iterable[Metric]:
         lounge = self._lounge
@@ -56,7 +65,33 @@ class _Observed(Collector):
             value=lounge.hub.reads,
         )
         yield CounterMetricFamily(
+            "lounge_divergences",
+            "Live rooms whose log turned out to be another one: was an older copy restored?",
+            value=lounge.hub.divergences,
+        )
+        yield CounterMetricFamily(
             "lounge_hints_dropped", "Hints that did not reach Redis.", value=lounge.bus.dropped
+        )
+        yield CounterMetricFamily(
+            "lounge_hints_refused",
+            "Messages on the bus that were forged, malformed, too large, too late or repeated.",
+            value=lounge.bus.refused,
+        )
+        yield CounterMetricFamily(
+            "lounge_canaries_missed",
+            "Seconds in which a subscription that should stand brought nothing.",
+            value=lounge.bus.canaries_missed,
+        )
+        yield CounterMetricFamily(
+            "lounge_resubscribed",
+            "How often the subscription to Redis was made again.",
+            value=lounge.bus.resubscribed,
+        )
+        yield self._turned_away()
+        yield GaugeMetricFamily(
+            "lounge_door_sure",
+            "1 while everybody here was checked less than a second ago; else entries are held.",
+            value=lounge.door.is_sure(),
         )
         yield GaugeMetricFamily(
             "lounge_bus_up", "1 while the subscription to Redis stands.", value=lounge.bus.is_up
@@ -72,3 +107,13 @@ class _Observed(Collector):
             "Background loops that wait after a fault.",
             value=len(lounge.faults),
         )
+
+    def _turned_away(self) -> Metric:
+        family = CounterMetricFamily(
+            "lounge_turned_away",
+            "Connections refused or dropped before they were somebody's, by reason.",
+            labels=["reason"],
+        )
+        for reason, count in self._porch.turned_away.items():
+            family.add_metric([reason], count)
+        return family

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
@@ -16,14 +17,22 @@ from websockets.http11 import Request
 
 EXTENSION = "lounge.pipe"
 HIGH_WATER_BYTES = 64 * 1024
+STALLED_SECONDS = 15.0
 TEXT = 0x81
 BINARY = 0x82
 
 
+def _nothing() -> None:
+    """Before anybody listens."""
+
+
 class Socket(WebSocketsSansIOProtocol):
-    """One connection. Writing never blocks; `is_ready` and `ready` tell when it should wait."""
+    """One connection. Writing never blocks; `is_ready` and `wait_ready` tell when it should wait."""
 
     transport: Any
+    _on_ready: Callable[[], None] = staticmethod(_nothing)
+    _on_stalled: Callable[[], None] = staticmethod(_nothing)
+    _patience: asyncio.TimerHandle | None = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -36,6 +45,10 @@ class Socket(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True  # refused with an answer, which is complete too
+
+    def listen(self, ready: Callable[[], None], stalled: Callable[[], None]) -> None:
+        """`ready` whenever it may be written to again; `stalled` when the peer takes nothing for 15 s."""
+        self._on_ready, self._on_stalled = ready, stalled
 
     def write(self, frames: bytes) -> None:
         """Whole, finished frames. Nothing happens once the connection is closing."""
@@ -51,21 +64,45 @@ class Socket(WebSocketsSansIOProtocol):
         size: int = self.transport.get_write_buffer_size()
         return size
 
-    async def wait_ready(self, seconds: float) -> bool:
-        """True once it may be written to; False when the peer took nothing for that long."""
-        while not self.writable.is_set():
-            left = self.waiting_bytes()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self.writable.wait()
-            except TimeoutError:
-                if self.waiting_bytes() >= left:
-                    return False
+    async def wait_ready(self) -> bool:
+        """True once it may be written to; False when it is lost, at the latest once it has stalled."""
+        await self.writable.wait()
         return not self.disconnected
 
     def abort(self) -> None:
         """Drop a peer that does not read: it would not read a close frame either."""
         self.transport.abort()
+
+    # -- as the transport's protocol -------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._be_patient()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting()
+        self._on_ready()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _be_patient(self) -> None:
+        self._stop_waiting()
+        left = self.waiting_bytes()
+        self._patience = self.loop.call_later(STALLED_SECONDS, self._look, left)
+
+    def _look(self, left: int) -> None:
+        if self.waiting_bytes() < left:
+            self._be_patient()
+        else:
+            self._on_stalled()
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 def frame(payload: bytes, opcode: int) -> bytes:
@@ -79,5 +116,10 @@ def frame(payload: bytes, opcode: int) -> bytes:
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A JSON event for browsers."""
+    """For browsers, who read JSON."""
     return frame(payload, TEXT)
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """For programs, who read msgpack."""
+    return frame(payload, BINARY)

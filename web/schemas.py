@@ -63,7 +63,11 @@ def asyncapi() -> dict[str, Any]:
 
 def openapi() -> dict[str, Any]:
     """OpenAPI 3.1 of the HTTP routes."""
-    from web import accounts, api  # the routes' types; imported late, api serves what is made here
+    from web import (
+        accounts,
+        api,
+        streams,
+    )  # the routes' types; imported late, api serves what is made here
 
     rows: list[tuple[str, str, str, type | None, type | None, int]] = [
         ("post", "/api/session", "Sign in.", accounts.SignIn, accounts.Self, 200),
@@ -84,6 +88,8 @@ def openapi() -> dict[str, Any]:
         ("post", "/api/search", "Find what was said.", api.Query, api.HitList, 200),
         ("get", "/api/reports", "Open reports, for moderators.", None, api.ReportList, 200),
         ("post", "/api/reports/{id}/close", "Close a report.", api.Closing, None, 204),
+        ("post", "/api/commands", "One command; its answer as on the wire.", None, None, 200),
+        ("post", "/api/stream", "Follow rooms as an event stream.", streams.Following, None, 200),
         ("get", "/healthz", "The process answers.", None, None, 200),
         ("get", "/readyz", "The lounge can take messages.", None, api.Health, 200),
         ("get", "/metrics", "Prometheus text.", None, None, 200),

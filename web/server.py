@@ -21,11 +21,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lounge.settings import DEFAULT_ORIGINS, Settings
+from web.post import say
 from web.supervisor import Supervisor
 
 _ROOT = Path(__file__).parents[1]
 _APPLICATION = "web.app:build"
 _BACKLOG = 2048
+_SEND_BUFFER_BYTES = 128 * 1024
 _LOCK_SECONDS = 3.0  # a worker whose supervisor was killed is gone by then
 _DESCRIPTORS = 65_536
 
@@ -53,12 +55,15 @@ def serve(
         with _only_one(settings) as locks, _listening(host, port) as listener:
             port = listener.getsockname()[1]
             environ = _environment(settings, port)
-            supervisor = Supervisor(listener, workers, environ, application, locks)
+            overlapping = not _on_sqlite(settings)
+            supervisor = Supervisor(
+                listener, workers, environ, application, locks, overlapping=overlapping
+            )
             asyncio.run(supervisor.run(_address(host, port)))
     except (CannotServe, RuntimeError) as reason:
         print(f"The lounge stays closed. {reason}", file=sys.stderr)
         return 1
-    print("The lounge is closed.", flush=True)
+    say("The lounge is closed.")
     return 0
 
 
@@ -71,11 +76,24 @@ def _check(settings: Settings, host: str, workers: int) -> None:
         )
     if workers < 1:
         raise CannotServe("--workers must be at least 1.")
-    if workers > 1 and _on_sqlite(settings):
-        raise CannotServe(
+    if workers > 1:
+        _check_several(settings)
+
+
+def _check_several(settings: Settings) -> None:
+    missing = []
+    if _on_sqlite(settings):
+        missing.append(
             "SQLite takes one server process: for more workers set LOUNGE_DATABASE_URL and "
-            "LOUNGE_IDENTITY_URL to PostgreSQL (and REDIS_URL when several hosts serve)."
+            "LOUNGE_IDENTITY_URL to PostgreSQL."
         )
+    if not settings.redis_url:
+        missing.append(
+            "Several workers hear of each other through Redis, and the Valkey that `lounge serve` "
+            "starts by itself is made for one: for more workers set REDIS_URL."
+        )
+    if missing:
+        raise CannotServe(" ".join(missing))
 
 
 def _raise_descriptor_limit() -> None:
@@ -131,6 +149,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        # accepted sockets inherit it: left to itself, Linux keeps up to 4 MiB for one stalled reader
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     except OSError as problem:
         raise CannotServe(_why_not(host, port, problem)) from None
     with listener:

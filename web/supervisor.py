@@ -1,21 +1,28 @@
-"""The supervisor: starts Valkey and the workers, starts again what ends, stops them in order."""
+"""The supervisor: starts Valkey and the workers, starts again what ends, stops them in order.
+
+SIGHUP has each worker followed by a fresh one, which runs the code that lies there by then.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
-import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NoReturn, Protocol
 
+from web.ending import PROMISED_SECONDS
+from web.post import Post, Worker, say
 from web.valkey import EmbeddedValkey
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _STEADY_SECONDS = 30.0  # a child that ran this long has earned the first pause again
-_STOP_SECONDS = 14.0  # what a worker gets to drain; all are gone within 15 s of the signal
+_PROMISED = f"{PROMISED_SECONDS:.0f} seconds"
 
 
 class Child(Protocol):
@@ -32,7 +39,10 @@ class Child(Protocol):
 
 
 class Supervisor:
-    """Keeps one Valkey (unless `environ` names a Redis) and the workers, all on one socket."""
+    """Keeps one Valkey (unless `environ` names a Redis) and the workers, all on one socket.
+
+    `overlapping`: two generations of workers may serve the same data for a moment.
+    """
 
     def __init__(
         self,
@@ -41,34 +51,40 @@ class Supervisor:
         environ: dict[str, str],
         application: str,
         held: tuple[int, ...] = (),
+        *,
+        overlapping: bool = False,
     ) -> None:
         self._listener = listener
         self._environ = environ
-        self._workers = [
-            Worker(number, listener, environ, application, held) for number in range(1, workers + 1)
+        self._overlapping = overlapping
+        self._asked = asyncio.Event()  # an event, not a count: many requests are one more round
+        self._posts = [
+            Post(name, partial(Worker, name, listener, environ, application, held))
+            for name in (f"Worker {number}" for number in range(1, workers + 1))
         ]
 
     async def run(self, address: str) -> None:
         """Returns after an orderly stop. Raises RuntimeError when something cannot start at all."""
         _cancel_on_signal()
+        _call_on_hangup(self._asked.set)
         async with contextlib.AsyncExitStack() as ending:
             try:
                 children = await self._open(ending)
-                _say(f"The lounge is open at {address}")
-                await asyncio.gather(*(kept(child) for child in children))
+                say(f"The lounge is open at {address}")
+                await asyncio.gather(*(kept(child) for child in children), self._renewed())
             except asyncio.CancelledError:
-                _say("Closing: what was accepted is finished first, 15 seconds at most.")
+                say(f"Closing: what was accepted is finished first, {_PROMISED} at most.")
 
     async def _open(self, ending: contextlib.AsyncExitStack) -> list[Child]:
         children: list[Child] = []
         if not self._environ.get("REDIS_URL"):
-            _say("REDIS_URL is not set: starting a Valkey of our own on a private socket.")
+            say("REDIS_URL is not set: starting a Valkey of our own on a private socket.")
             children.append(await self._valkey(ending))
         ending.push_async_callback(self._close)
-        count = len(self._workers)
-        _say(f"Starting {count} worker{'s' if count > 1 else ''}.")
-        await asyncio.gather(*(worker.start() for worker in self._workers))
-        return [*children, *self._workers]
+        count = len(self._posts)
+        say(f"Starting {count} worker{'s' if count > 1 else ''}.")
+        await asyncio.gather(*(post.start() for post in self._posts))
+        return [*children, *self._posts]
 
     async def _valkey(self, ending: contextlib.AsyncExitStack) -> EmbeddedValkey:
         valkey = EmbeddedValkey()
@@ -77,63 +93,31 @@ class Supervisor:
         self._environ["REDIS_URL"] = valkey.url
         return valkey
 
+    async def _renewed(self) -> NoReturn:
+        """A round whenever somebody asks; who asks during one gets another after it."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            if not self._overlapping:
+                say("SQLite takes one server process: it stops first, then the new one starts.")
+            if await self._all_relieved():
+                say("Renewed: every worker is a fresh one.")
+
+    async def _all_relieved(self) -> bool:
+        """One after the other. What keeps one from starting would keep the next: it ends there."""
+        for post in self._posts:
+            say(f"{post.name} is followed by a fresh one.")
+            try:
+                await post.relieve(self._overlapping)
+            except (RuntimeError, OSError) as reason:
+                stays = "The old one stays." if self._overlapping else "It is tried again."
+                say(f"The new {post.name} does not start. {stays} {reason}")
+                return False
+        return True
+
     async def _close(self) -> None:
         self._listener.close()  # the workers close theirs: from now on nobody is kept waiting
-        await asyncio.gather(*(worker.stop() for worker in self._workers))
-
-
-class Worker:
-    """One process that answers. Its stdin tells us that it is ready, and it that we are gone."""
-
-    def __init__(
-        self,
-        number: int,
-        listener: socket.socket,
-        environ: dict[str, str],
-        application: str,
-        held: tuple[int, ...],
-    ) -> None:
-        self.name = f"Worker {number}"
-        self._environ = environ
-        self._shared = (listener.fileno(), *held)
-        # -P: what lies in the folder that we were called from is not ours to run
-        self._command = [sys.executable, "-P", "-m", "web.worker", str(listener.fileno())]
-        self._command.append(application)
-        self._process: asyncio.subprocess.Process | None = None
-        self._lifeline: socket.socket | None = None
-
-    async def start(self) -> None:
-        self._lifeline, theirs = socket.socketpair()
-        self._lifeline.setblocking(False)
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=theirs.fileno(),
-                pass_fds=self._shared,
-                env=self._environ,
-                start_new_session=True,  # Ctrl+C is for the supervisor, which then stops in order
-            )
-        if not await asyncio.get_running_loop().sock_recv(self._lifeline, 1):
-            await self.ended()
-            raise RuntimeError(f"{self.name} could not start; its reason stands above.")
-
-    async def ended(self) -> None:
-        if self._process and self._lifeline:
-            await self._process.wait()
-            self._lifeline.close()
-
-    async def stop(self) -> None:
-        """Asks it to drain, and ends it when it takes too long."""
-        if not self._process:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        try:
-            await asyncio.wait_for(self.ended(), _STOP_SECONDS)
-        except TimeoutError:
-            _say(f"{self.name} takes too long to close and is ended.")
-            self._process.kill()
-            await self.ended()
+        await asyncio.gather(*(post.stop() for post in self._posts))
 
 
 async def kept(child: Child) -> NoReturn:
@@ -144,7 +128,7 @@ async def kept(child: Child) -> NoReturn:
         await child.ended()
         if time.monotonic() - started > _STEADY_SECONDS:
             pause = _FIRST_PAUSE
-        _say(f"{child.name} ended; starting it again.")
+        say(f"{child.name} ended; starting it again.")
         pause = await _started(child, pause)
 
 
@@ -155,9 +139,9 @@ async def _started(child: Child, pause: float) -> float:
         try:
             await child.start()
         except (RuntimeError, OSError) as reason:
-            _say(f"{child.name} does not start: {reason}")
+            say(f"{child.name} does not start: {reason}")
         else:
-            _say(f"{child.name} is back.")
+            say(f"{child.name} is back.")
             return pause
 
 
@@ -176,5 +160,14 @@ def _cancel_on_signal() -> None:
         loop.add_signal_handler(each, stop)
 
 
-def _say(what: str) -> None:
-    print(what, flush=True)
+def _call_on_hangup(renew: Callable[[], None]) -> None:
+    """SIGHUP renews. A terminal that closes sends it too: then it stops, as it did without us."""
+    had_terminal = os.isatty(0)
+
+    def hung_up() -> None:
+        if had_terminal and not os.isatty(0):
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            renew()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)

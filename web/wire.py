@@ -354,11 +354,12 @@ class Rooms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bye(msgspec.Struct, frozen=True, kw_only=True):
-    """The server is about to close; come back after that many milliseconds."""
+    """The server is about to close, with that `code`; come back after so many milliseconds."""
 
     op: Literal["bye"] = "bye"
     reconnect_in: int
     reason: str
+    code: int | UnsetType = UNSET
 
 
 Reply = Done | Joined | Said | Changed | Past | Hits | Pong | Error

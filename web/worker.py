@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import socket
 import sys
 import threading
 import time
+from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from lounge.settings import Settings, from_environment
 from web import logs
+from web.doorstep import Doorstep
+from web.ending import ABANDONED_SECONDS, ANSWER_SECONDS, DRAIN_SECONDS, PUT_AWAY_SECONDS
+from web.porch import Porch
 
 MAX_FRAME_BYTES = 65_536
-_DRAIN_SECONDS = 9
-_GRACE_SECONDS = 5
-_ABANDONED_SECONDS = 3
+_BEAT_SECONDS = 1.0
 
 
 def main() -> None:
@@ -45,42 +49,52 @@ class Server(uvicorn.Server):
 
     def end_with_supervisor(self) -> None:
         """Waits in a thread of its own: not even a stuck event loop outlives the supervisor."""
-        self._lifeline.recv(1)
+        with contextlib.suppress(ConnectionResetError):  # it died with beats unread
+            self._lifeline.recv(1)
         self._abandoned = self.should_exit = True
         self.config.timeout_graceful_shutdown = 1
-        time.sleep(_ABANDONED_SECONDS)
+        time.sleep(ABANDONED_SECONDS)
         os._exit(1)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._lifeline.send(b"+")
+        self._beat()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        if not self._abandoned:
-            await self._drained()
-        await super().shutdown(sockets)
-
-    async def _drained(self) -> None:
         drain = getattr(self.config.app, "drain", None)
-        if drain is not None:
-            try:
-                await asyncio.wait_for(drain(), _DRAIN_SECONDS)
-            except TimeoutError:
-                print("Draining took too long; closing what is left.", file=sys.stderr)
+        if drain is not None and not self._abandoned:
+            await _within(DRAIN_SECONDS, drain(), "Draining")
+        closing = super().shutdown(sockets)  # its own limit for answers is in the configuration
+        await _within(ANSWER_SECONDS + PUT_AWAY_SECONDS, closing, "Closing")
+
+    def _beat(self) -> None:
+        """Tells the supervisor that the event loop turns, for as long as it does."""
+        with contextlib.suppress(OSError):  # a supervisor that is paused or gone is not waited for
+            self._lifeline.send(b".", socket.MSG_DONTWAIT)
+        asyncio.get_running_loop().call_later(_BEAT_SECONDS, self._beat)
+
+
+async def _within(seconds: float, work: Awaitable[None], what: str) -> None:
+    try:
+        await asyncio.wait_for(work, seconds)
+    except TimeoutError:
+        print(f"{what} takes too long: what is left is cut off.", file=sys.stderr, flush=True)
 
 
 def config_for(app: Any, settings: Settings) -> uvicorn.Config:
     """How the lounge is served, by a worker or in a test."""
+    porch = getattr(app, "porch", None) or Porch(settings)
     return uvicorn.Config(
         app,
         lifespan="on",
-        http="httptools",
-        ws="web.protocol:Socket",
+        http=partial(Doorstep, porch=porch),  # type: ignore[arg-type]
+        ws="web.doorstep:Caller",
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,  # the same bytes serve every socket only uncompressed
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=ANSWER_SECONDS,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
         access_log=False,

@@ -39,8 +39,8 @@ class Inside {
     Object.assign(this, { frame, session, doors, look, away });
     this.moderator = session.roles.includes('moderator');
     this.kept = new Shelf(localStorage, 'lounge.of.');
-    this.socket = new Socket({ url: socketUrl(), session: () => this.#asked() });
     const unsent = new Shelf(sessionStorage, 'lounge.of.');
+    this.socket = new Socket({ url: socketUrl(), session: () => this.#asked(), shelf: unsent });
     const mine = new Shelf(localStorage, 'lounge.of.mine.');
     this.lounge = new Lounge({ socket: this.socket, api: doors, unsent, mine });
     this.#build(banner());
@@ -85,6 +85,7 @@ class Inside {
     const { signal } = this.#ends;
     const on = (target, name, act) => target.addEventListener(name, act, { signal });
     on(window, 'popstate', () => this.#show(placeOf(location)));
+    on(window, 'online', () => this.socket.improve());
     on(window, 'online', () => this.#look());
     on(window, 'offline', () => this.#look());
     on(document, 'visibilitychange', () => this.#turned());
@@ -314,9 +315,9 @@ class Inside {
   async #asked() {
     try {
       await this.doors.get('/api/session');
-      return 'in';
-    } catch (refusal) {
-      return refusal.code === 'signed_out' ? 'out' : 'unknown';
+      return { is: 'in' };
+    } catch ({ code, retryAfter }) {
+      return { is: code === 'signed_out' ? 'out' : 'unknown', retryAfter };
     }
   }
 

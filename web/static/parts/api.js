@@ -35,7 +35,8 @@ export class Api {
     const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (answer.ok) return told;
     const code = answer.status === 401 ? 'signed_out' : told.error?.code;
-    throw refusalOf({ ...told.error, code });
+    const retry_after = Number(answer.headers.get('Retry-After')) || undefined;
+    throw refusalOf({ retry_after, ...told.error, code });
   }
 
   async #send(path, request) {

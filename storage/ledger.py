@@ -1,0 +1,78 @@
+"""What one transaction does to rooms, reckoned without I/O: numbers, receipts, refusals, rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from storage.acts import Act, Answer, CidConflict, Draft, Outcome, Placed, Stale
+from storage.database import StorageError
+
+Receipt = tuple[bytes, tuple[Placed, ...]]
+"""The fingerprint of an act that a client id made, and where its entries are."""
+
+
+@dataclass(slots=True)
+class Head:
+    """Where a room stands inside the transaction."""
+
+    slug: str
+    last_seq: int
+    says: int
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One act that is now in SQL: its drafts at their places, in the room of that slug."""
+
+    room: str
+    act: Act
+    placed: tuple[Placed, ...]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Heads and receipts as read under the rooms' locks; `at` is the transaction's time in ms."""
+
+    epoch: int
+    at: int
+    heads: Mapping[int, Head]
+    receipts: dict[bytes, Receipt]
+    commits: list[Commit] = field(default_factory=list)
+
+    def refusal(self, act: Act) -> Answer | None:
+        """The answer to an act that is not to be done: done before, or not allowed. None: go on."""
+        known = self.receipts.get(act.dedup)
+        if known is not None:
+            fingerprint, placed = known
+            return Outcome(placed, True) if fingerprint == act.fingerprint else CidConflict()
+        if act.epoch != self.epoch:
+            return Stale()
+        return None if act.room_id in self.heads else StorageError("no such room")
+
+    def next_seq(self, act: Act) -> int:
+        """Where the act's first entry would go."""
+        return self.heads[act.room_id].last_seq + 1
+
+    def place(self, act: Act) -> Outcome:
+        """Number the act's entries. Only for an act whose guards hold."""
+        head = self.heads[act.room_id]
+        placed = tuple(self._number(head, draft) for draft in act.drafts)
+        self.receipts[act.dedup] = (act.fingerprint, placed)
+        self.commits.append(Commit(head.slug, act, placed))
+        return Outcome(placed)
+
+    def _number(self, head: Head, draft: Draft) -> Placed:
+        head.last_seq += 1
+        head.says += draft.is_say
+        head.moved = True
+        return Placed(head.last_seq, draft.id, self.at, head.says)
+
+
+def digest(slug: str, placed: Placed, draft: Draft) -> bytes:
+    """SHA-256 over salt, place and body; without the salt nobody can try texts against it."""
+    parts = (slug, placed.seq, placed.id, draft.kind, placed.at, draft.target, "")
+    place = "\n".join(map(str, parts)).encode()
+    return hashlib.sha256(draft.salt + place + (draft.persona or b"") + draft.body).digest()

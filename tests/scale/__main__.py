@@ -1,0 +1,83 @@
+"""`python -m tests.scale`: what is promised in numbers, measured; 1 when a promise is not met."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tests.bench.figures import commit
+from tests.scale import freshness, parting, stalled, storm
+from tests.scale.house import Backend
+from tests.scale.report import Report, as_json, markdown
+
+PARTS = {"freshness": freshness, "storm": storm, "stalled": stalled, "parting": parting}
+_LONGEST_SECONDS = 170
+
+
+def main() -> int:
+    """Measures and prints part by part, so that what was measured stands even if a later one fails."""
+    given = _arguments()
+    _allow_descriptors()
+    print(f"# What is promised in numbers, measured at commit {commit()}\n", flush=True)
+    reports: list[Report] = []
+    sound = True
+    for part, backend in _chosen(given):
+        print(f"{part} on {backend} …", file=sys.stderr, flush=True)
+        try:
+            reports.append(_measured(part, backend))
+        except (Exception, pytest.skip.Exception) as fault:  # noqa: BLE001 - the others are still measured
+            print(f"## {part} on {backend}: not measured: {fault!r}\n", flush=True)
+            sound = False
+        else:
+            print(markdown(reports[-1]), flush=True)
+    if given.json:
+        given.json.write_text(as_json(reports) + "\n")
+    return int(not (sound and all(each.is_met for each in reports)))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.scale", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all")
+    parser.add_argument("--sqlite", action="store_true", help="only on SQLite")
+    parser.add_argument("--postgres", action="store_true", help="only on PostgreSQL")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the same numbers as JSON")
+    return parser.parse_args()
+
+
+def _chosen(given: argparse.Namespace) -> Iterable[tuple[str, Backend]]:
+    for name, part in PARTS.items():
+        for backend in part.BACKENDS:
+            if given.part in (name, "all") and (
+                getattr(given, backend) or not (given.sqlite or given.postgres)
+            ):
+                yield name, backend
+
+
+def _measured(part: str, backend: Backend) -> Report:
+    async def within() -> Report:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            report: Report = await PARTS[part].run(backend)
+            busy = f"{len(os.sched_getaffinity(0))} cores, load average {os.getloadavg()[0]:.1f}."
+            return replace(report, notes=(*report.notes, busy))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(within())
+
+
+def _allow_descriptors() -> None:
+    """Every socket takes one, and many systems begin with 1,024."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

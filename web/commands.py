@@ -1,0 +1,175 @@
+"""What each command of the wire does, wherever it came in. Joining and leaving are the connection's."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from lounge.attendance import Attendance
+from lounge.conversation import Outcome
+from lounge.errors import Code, Refusal, StorageError
+from lounge.events import rfc3339
+from lounge.opening import Lounge
+from lounge.words import say
+from web import wire
+from web.dialects import Dialect
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, from where, and how the answer is to be encoded."""
+
+    lounge: Lounge
+    attendance: Attendance
+    dialect: Dialect
+    language: str
+
+
+async def answer(asker: Asker, command: wire.Command) -> wire.Reply:
+    """Do it and answer. Raises Refusal, StorageError, Gone."""
+    return await _HANDLERS[type(command)](asker, command)
+
+
+def no_nul(command: wire.Command) -> None:
+    """One database takes a NUL and the other does not: neither gets to see one. Raises Refusal."""
+    for name in command.__struct_fields__:
+        value = getattr(command, name)
+        if isinstance(value, str) and "\0" in value:
+            raise Refusal(Code.INVALID, "refusal.nul", field=name)
+
+
+def op(command: wire.Command) -> str:
+    """The command's name on the wire."""
+    return str(type(command).__struct_config__.tag)
+
+
+def refusal_of(error: Exception, command: wire.Command) -> Refusal:
+    """What the asker is told of a fault; logs keep only its kind."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, StorageError):
+        log.warning("storage", op=op(command), fault=str(error))
+        return Refusal(Code.STORAGE, "refusal.storage", retry_after=2)
+    mark = secrets.token_hex(4)
+    fault = type(error).__name__
+    log.error("command failed", op=op(command), mark=mark, fault=fault, exc_info=error)
+    return Refusal(Code.INTERNAL, "refusal.internal", mark=mark)
+
+
+def worded(ref: wire.Ref | None, refusal: Refusal, language: str) -> wire.Error:
+    """A refusal as a person reads it."""
+    spans = [wire.HeldSpan(s.start, s.end, s.kind, say(s.why, language)) for s in refusal.spans]
+    return wire.Error(
+        ref=ref,
+        code=refusal.code,
+        message=say(refusal.key, language, **refusal.values),
+        retry_after=msgspec.UNSET if refusal.retry_after is None else refusal.retry_after,
+        spans=spans or msgspec.UNSET,
+    )
+
+
+async def _say(asker: Asker, command: wire.Say) -> wire.Said:
+    outcome = await asker.lounge.conversation.say(
+        asker.attendance.seat(command.room),
+        command.cid,
+        command.text,
+        command.reply_to,
+        command.face,
+    )
+    placed = outcome.placed[0]
+    return wire.Said(
+        ref=command.ref,
+        seq=placed.seq,
+        id=placed.id,
+        at=rfc3339(placed.at),
+        duplicate=_duplicate(outcome),
+    )
+
+
+async def _edit(asker: Asker, command: wire.Edit) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.conversation.edit(seat, command.seq, command.cid, command.text)
+    return _changed(command, outcome)
+
+
+async def _redact(asker: Asker, command: wire.Redact) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.conversation.redact(seat, command.seq, command.cid, command.reason)
+    return _changed(command, outcome)
+
+
+async def _react(asker: Asker, command: wire.React) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.conversation.react(
+        seat, command.seq, command.cid, command.emoji, command.on
+    )
+    return _changed(command, outcome)
+
+
+async def _report(asker: Asker, command: wire.Report) -> wire.Done:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.conversation.report(
+        seat, command.seq, command.cid, command.kind, command.note
+    )
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _history(asker: Asker, command: wire.History) -> wire.Past:
+    stretch = await asker.attendance.history(
+        command.room, command.before, command.after, command.around, command.limit
+    )
+    return wire.Past(
+        ref=command.ref,
+        events=[msgspec.Raw(asker.dialect.event(payload)) for payload in stretch.events],
+        oldest=stretch.oldest,
+        head=stretch.head,
+        more=True if stretch.more else msgspec.UNSET,
+    )
+
+
+async def _read(asker: Asker, command: wire.Read) -> wire.Done:
+    await asker.attendance.read(command.room, command.seq)
+    return wire.Done(ref=command.ref)
+
+
+async def _search(asker: Asker, command: wire.Search) -> wire.Hits:
+    found, cursor = await asker.attendance.search(
+        command.q, command.room, command.limit, command.cursor
+    )
+    return wire.Hits(
+        ref=command.ref,
+        hits=[wire.hit(each) for each in found],
+        cursor=msgspec.UNSET if cursor is None else cursor,
+    )
+
+
+async def _ping(_: Asker, command: wire.Ping) -> wire.Pong:
+    return wire.Pong(ref=command.ref, at=wire.now())
+
+
+def _duplicate(outcome: Outcome) -> Any:
+    return True if outcome.duplicate else msgspec.UNSET
+
+
+def _changed(command: wire.Edit | wire.Redact | wire.React, outcome: Outcome) -> wire.Changed:
+    return wire.Changed(ref=command.ref, seq=outcome.placed[0].seq, duplicate=_duplicate(outcome))
+
+
+_HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]]] = {
+    wire.Say: _say,
+    wire.Edit: _edit,
+    wire.Redact: _redact,
+    wire.React: _react,
+    wire.Report: _report,
+    wire.History: _history,
+    wire.Read: _read,
+    wire.Search: _search,
+    wire.Ping: _ping,
+}
