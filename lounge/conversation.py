@@ -45,7 +45,7 @@ from storage.acts import (
     Stale,
     Step,
 )
-from storage.database import Database, StorageError
+from storage.database import Database, Locked, StorageError
 from storage.entries import Standing
 from storage.tokenizer import index_terms
 from storage.writer import Writer
@@ -315,6 +315,8 @@ class Conversation:
                 raise Refusal(Code.BUSY, "refusal.busy", retry_after=1) from None
             except CidConflict:
                 raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict") from None
+            except Locked:
+                raise Refusal(Code.BUSY, "refusal.busy", retry_after=2) from None
             except StorageError:
                 raise Refusal(Code.STORAGE, "refusal.storage", retry_after=2) from None
             except Stale:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from lounge.guard.span import Span
-from storage.database import StorageError
+from storage.database import Broken, Locked, StorageError
 
 __all__ = [
     "FLOOD",
@@ -14,8 +14,10 @@ __all__ = [
     "REVOKED",
     "SIGNED_OUT",
     "SLOW",
+    "Broken",
     "Close",
     "Code",
+    "Locked",
     "Refusal",
     "StorageError",
 ]

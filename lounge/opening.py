@@ -31,7 +31,7 @@ from lounge.settings import Settings
 from lounge.transcript import Transcript, committed
 from presence.leases import Leases
 from storage import entries, gate
-from storage.database import Database, StorageError
+from storage.database import Broken, Database, StorageError
 from storage.migrations import current, upgrade
 from storage.writer import Commit, Writer
 
@@ -145,11 +145,14 @@ class Lounge:
 
 
 @asynccontextmanager
-async def open_lounge(settings: Settings, framers: dict[str, Framer]) -> AsyncIterator[Lounge]:
+async def open_lounge(
+    settings: Settings, framers: dict[str, Framer], broken: Callable[[], None]
+) -> AsyncIterator[Lounge]:
     """Open the lounge; on leaving, everything queued is committed and written before it closes.
 
-    `framers` turn a JSON event into the bytes that sockets of each dialect are sent. Raises NotUpgraded,
-    KeyFault, RoomsFileError, StorageError.
+    `framers` turn a JSON event into the bytes that sockets of each dialect are sent. `broken` is called
+    when the disk fails under the database: it should end the process, for only a new one reads what is
+    really there. Raises NotUpgraded, KeyFault, RoomsFileError, StorageError.
     """
     if settings.redis_url is None:
         raise ValueError(
@@ -163,7 +166,7 @@ async def open_lounge(settings: Settings, framers: dict[str, Framer]) -> AsyncIt
         catalogue = open_catalogue(settings.rooms_file, bench=settings.bench)
         lounge = await _assembled(settings, keys, database, identity, catalogue, redis, framers)
         loops = [
-            asyncio.create_task(_for_ever(lounge, name, work, pause))
+            asyncio.create_task(_for_ever(lounge, name, work, pause, broken))
             for name, work, pause in _loops(lounge)
         ]
         try:
@@ -293,7 +296,9 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
     ]
 
 
-async def _for_ever(lounge: Lounge, name: str, work: Work, pause: float) -> None:
+async def _for_ever(
+    lounge: Lounge, name: str, work: Work, pause: float, broken: Callable[[], None]
+) -> None:
     """Run, and after a fault log its kind, back off and run again; `/readyz` shows what is down."""
     wait = WATCH_SECONDS
     longest = WATCH_SECONDS if pause and pause <= WATCH_SECONDS else LONGEST_WAIT_SECONDS
@@ -308,6 +313,9 @@ async def _for_ever(lounge: Lounge, name: str, work: Work, pause: float) -> None
             continue
         except StorageError as error:
             lounge.faults[name] = str(error)
+            if isinstance(error, Broken):
+                log.critical("the disk failed under the database", loop=name, fault=str(error))
+                broken()
             log.warning("loop waits for the database", loop=name, fault=str(error))
         except Exception as error:
             lounge.faults[name] = type(error).__name__

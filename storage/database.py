@@ -32,6 +32,14 @@ class StorageError(Exception):
     """The database is away, full, locked or broken. What was being written is not there."""
 
 
+class Locked(StorageError):  # noqa: N818 - it passes by itself
+    """Somebody else holds what this needs for longer than we wait. Nothing was done."""
+
+
+class Broken(StorageError):  # noqa: N818
+    """The disk failed under the database: what this process believes of it may no longer be true."""
+
+
 class Database:
     """Short transactions on one database. `reading()` sees one snapshot; `writing()` commits at its end.
 
@@ -121,7 +129,7 @@ class Database:
                 return self._lock_file
             except BlockingIOError:
                 if loop.time() > deadline:
-                    raise StorageError("another process holds the writer lock") from None
+                    raise Locked("another process holds the writer lock") from None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.02)
 
@@ -218,4 +226,12 @@ def storage_error(error: Exception) -> StorageError:
     if isinstance(error, StorageError):
         return error
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return StorageError(type(cause).__name__)
+    name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    kind = type(cause).__name__
+    if name.startswith(_BROKEN):
+        return Broken(name)
+    return Locked(name) if name.startswith(_LOCKED) else StorageError(kind)
+
+
+_BROKEN = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03")  # the last: PostgreSQL's lock_not_available

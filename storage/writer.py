@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import gate, index
 from storage.acts import Act, Answer, Draft, Missed, Outcome, PersonaRow, Placed, Step
-from storage.database import Database, StorageError, storage_error
+from storage.database import Broken, Database, StorageError, storage_error
 from storage.entries import FIND_RECEIPTS, as_receipt
 from storage.group_commit import Fault, GroupCommit
 from storage.ledger import Commit, Head, Ledger, digest
@@ -64,7 +64,7 @@ class Writer:
         return self._acts.waiting
 
     async def run(self) -> None:
-        """Commit for ever. Cancelled only after `drain`."""
+        """Commit for ever. Cancelled only after `drain`. Raises Broken when the disk fails."""
         while True:
             await self._wake.wait()
             while (batch := self._acts.next()) is not None:
@@ -81,9 +81,11 @@ class Writer:
         try:
             answers = await self._commit(acts)
         except (SQLAlchemyError, StorageError, OSError, TimeoutError, *_UNFIT) as error:
-            fault = _fault_of(error)
+            fault, told = _fault_of(error), storage_error(error)
             log.error("commit failed", acts=len(acts), fault=type(error).__name__, kind=fault.value)
-            self._acts.failed(fault, storage_error(error))
+            self._acts.failed(fault, told)
+            if isinstance(told, Broken):
+                raise told from None
         except BaseException:
             self._acts.failed(Fault.STORE, StorageError("writer"))
             raise

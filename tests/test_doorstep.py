@@ -254,7 +254,7 @@ async def test_a_long_body_is_no_long_head(patient: House) -> None:
 async def test_of_sixty_half_handshakes_ten_are_refused_while_a_guest_from_there_talks(
     patient: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bounds = replace(BOUNDS, head_seconds=PATIENCE_SECONDS, crowded_seconds=1.0)
+    bounds = replace(BOUNDS, head_seconds=PATIENCE_SECONDS)
     monkeypatch.setattr(patient.porch, "bounds", bounds)
     ben = await patient.guest("ben", ROOM)
     async with lines(patient, 60) as crowd:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from lounge import opening
-from lounge.errors import StorageError
+from lounge.errors import Broken, StorageError
 from lounge.opening import Lounge
 
 
@@ -31,7 +31,7 @@ async def test_a_loop_that_failed_is_shown_until_it_runs_again(
         runs_again.set()
         await asyncio.Event().wait()
 
-    looping = asyncio.create_task(opening._for_ever(lounge, "writer", work, 0.0))
+    looping = asyncio.create_task(opening._for_ever(lounge, "writer", work, 0.0, _not_broken))
     while not lounge.faults and not runs_again.is_set():
         await asyncio.sleep(0)
     assert list(lounge.faults) == ["writer"]
@@ -40,3 +40,21 @@ async def test_a_loop_that_failed_is_shown_until_it_runs_again(
     looping.cancel()
     with suppress(asyncio.CancelledError):
         await looping
+
+
+async def test_a_disk_that_fails_under_the_database_ends_the_process() -> None:
+    lounge = cast(Lounge, SimpleNamespace(faults={}))
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        raise Broken("SQLITE_IOERR_FSYNC")
+
+    looping = asyncio.create_task(opening._for_ever(lounge, "writer", work, 0.0, ended.set))
+    await asyncio.wait_for(ended.wait(), 30)
+    looping.cancel()
+    with suppress(asyncio.CancelledError):
+        await looping
+
+
+def _not_broken() -> None:
+    raise AssertionError("the disk is well")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -60,7 +61,7 @@ def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         assert isinstance(app, Application)
-        async with _said_why(), open_lounge(settings, FRAMERS) as lounge:
+        async with _said_why(), open_lounge(settings, FRAMERS, _leave) as lounge:
             if settings.demo:
                 await demo.fill(lounge.identity_database, now=time.time_ns() // 1_000_000)
                 lounge.personas.crowd = await count_crowd(lounge.doctors, lounge.rooms, settings)
@@ -89,6 +90,11 @@ def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
     )
     app.porch = Porch(settings, bounds)
     return app
+
+
+def _leave() -> None:
+    """At once, without a drain, which would only write again; the supervisor starts a new worker."""
+    os._exit(os.EX_IOERR)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import structlog
 
 from lounge.attendance import Attendance
 from lounge.conversation import Outcome
-from lounge.errors import Code, Refusal, StorageError
+from lounge.errors import Code, Locked, Refusal, StorageError
 from lounge.events import rfc3339
 from lounge.opening import Lounge
 from lounge.words import say
@@ -56,6 +56,8 @@ def refusal_of(error: Exception, command: wire.Command) -> Refusal:
         return error
     if isinstance(error, StorageError):
         log.warning("storage", op=op(command), fault=str(error))
+        if isinstance(error, Locked):
+            return Refusal(Code.BUSY, "refusal.busy", retry_after=2)
         return Refusal(Code.STORAGE, "refusal.storage", retry_after=2)
     mark = secrets.token_hex(4)
     fault = type(error).__name__

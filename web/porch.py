@@ -18,7 +18,7 @@ class Bounds:
     head_seconds: float = 10.0
     body_seconds: float = 20.0
     handshake_seconds: float = 10.0
-    crowded_seconds: float = 0.25
+    crowded_seconds: float = 1.0
     head_bytes: int = 32 * 1024
     half_open: int = 1_000
     half_open_each: int = 50

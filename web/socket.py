@@ -14,7 +14,7 @@ from lounge.errors import Close, Code, Refusal, StorageError
 from lounge.opening import Lounge
 from web import protocol, wire
 from web.connection import Connection, seated
-from web.dialects import JSON, MSGPACK, Dialect
+from web.dialects import JSON, MSGPACK
 from web.visitor import address_of, origin_allowed, who
 
 _DIALECTS = {wire.JSON: (JSON, "text"), wire.MSGPACK: (MSGPACK, "bytes")}
