@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 export PYTHONPATH := $(CURDIR)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test check format bench scale lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ run: .venv/.run ## Open the lounge as a demonstration, on this machine only
 
 test: .venv/.dev ## Run every test, on real parts (pass arguments by T="-k words")
 	@$(V)/python -m tests.chromium
-	$(V)/python -m pytest $(T)
+	$(V)/python -m pytest -n 3 --dist loadfile $(T)
 
 check: .venv/.dev ## Format, lint, types, layers, locks
 	$(V)/ruff format --check .
@@ -32,6 +32,9 @@ format: .venv/.dev ## Put the code into its format
 bench: .venv/.dev ## Build the load generator and measure
 	$(V)/python -m tests.bench
 	$(V)/python -m tests.bench.page
+
+scale: .venv/.dev ## Measure what is promised in numbers: storm, stalled peers, parting, Redis away
+	$(V)/python -m tests.scale $(T)
 
 lock: .venv/.dev ## Write the locks again from pyproject.toml: hashes, and no addresses
 	echo uv | $(COMPILE) - -o requirements/uv.txt

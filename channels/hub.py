@@ -274,14 +274,18 @@ class Hub:
         if answer.head < stood or _is_another(room, answer.items):
             self._diverged(room)
             return
-        before = room.ring.head
+        if (
+            answer.oldest > room.ring.head + 1
+        ):  # retention has gone past it: it cannot go on from here
+            self._forget(room)
+            return
         for item in answer.items:
             if item.seq == room.ring.head + 1:
                 self._append(room, item)
         _refresh(room, answer)
         self._flush_soon(room)
-        if room.ring.head == before:  # the log has no more, whatever was said of it
-            room.noted = before
+        if room.ring.head == stood:  # the log has no more, whatever was said of it
+            room.noted = stood
         if room.noted > room.ring.head:
             self._fill(room)
             return
@@ -365,6 +369,10 @@ class Hub:
         """The log is not the one that was served so far: everybody must come back and ask anew."""
         self.divergences += 1
         log.error("a room's log is another one: was an older copy restored?")
+        self._forget(room)
+
+    def _forget(self, room: LiveRoom) -> None:
+        """Everybody in it comes back, and asks anew."""
         if self._rooms.get(room.name) is room:
             del self._rooms[room.name]
         for cursor in list(room.cursors):

@@ -137,7 +137,8 @@ class Relay:
                 pause = min(pause * 2, _MOST_PAUSE_SECONDS)
                 log.warning("letters wait", fault=str(fault), pause_seconds=pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
 
     async def carry(self) -> None:
         """Carry all that the outbox holds now. Raises StorageError."""

@@ -19,6 +19,7 @@ from lounge.belongings import Belongings
 from lounge.conversation import Conversation
 from lounge.doctors import Doctors
 from lounge.door import Door
+from lounge.errors import Close
 from lounge.keys import Keys, open_keys
 from lounge.limits import Limits
 from lounge.news import News
@@ -76,6 +77,8 @@ class Lounge:
     search: Search
     faults: dict[str, str] = field(default_factory=dict)
     """Background loops that are down just now, and the kind of fault."""
+    parting: tuple[Close, int] | None = None
+    """Set once this process goes away: with which code, and within how many ms to come back."""
     _rounds: int = 0
 
     # -- what goes on in the background ----------------------------------------------------------
@@ -159,7 +162,9 @@ async def open_lounge(
             "REDIS_URL is needed here; `lounge serve` starts a Valkey when it is unset"
         )
     database, identity = Database(settings.database_url), Database(settings.identity_url)
-    redis = Redis.from_url(settings.redis_url)
+    # Whoever uses it has a patience of its own; redis-py's is `asyncio.wait_for`, which on Python 3.11
+    # may swallow a cancellation, and then a loop never ends.
+    redis = Redis.from_url(settings.redis_url, socket_timeout=None)
     try:
         await ready_stores(settings, database, identity)
         keys = await open_keys(settings, identity, database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.postgres import drop_database, fresh_database
 
 
 @asynccontextmanager
-async def addresses(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, str]]:
+async def addresses(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
     """Settings that lead to empty, upgraded databases; none for the SQLite of the data folder."""
     if request.param == "sqlite":
         yield {}

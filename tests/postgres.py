@@ -72,7 +72,7 @@ def _running(programs: Path, folder: Path) -> Iterator[None]:
     data = str(folder / "data")
     made = subprocess.run(
         [
-            *(*_unprivileged(), str(programs / "initdb"), "-D", data, "-U", "postgres"),
+            *(*unprivileged(), str(programs / "initdb"), "-D", data, "-U", "postgres"),
             *("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
         ],
         capture_output=True,
@@ -85,7 +85,7 @@ def _running(programs: Path, folder: Path) -> Iterator[None]:
     options = [part for setting in settings for part in ("-c", setting)]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            tied([*_unprivileged(), str(programs / "postgres"), "-D", data, *options], "INT"),
+            tied([*unprivileged(), str(programs / "postgres"), "-D", data, *options], "INT"),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -96,7 +96,7 @@ def _running(programs: Path, folder: Path) -> Iterator[None]:
         yield
 
 
-def _unprivileged() -> list[str]:
+def unprivileged() -> list[str]:
     """PostgreSQL refuses root: this is a user namespace in which we are somebody else."""
     if os.geteuid() != 0:
         return []

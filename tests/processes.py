@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,7 +18,7 @@ _GONE_SECONDS = 20
 class Running:
     """A Python process of ours, with what it says on its stdout and stderr."""
 
-    def __init__(self, *arguments: str, stdin: int | None = None, **environ: str) -> None:
+    def __init__(self, *arguments: str, stdin: Any = None, **environ: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=_ROOT,
@@ -73,7 +74,7 @@ def running() -> Iterator[Run]:
     """A function that starts processes and ends them all afterwards."""
     started: list[Running] = []
 
-    def run(*arguments: str, stdin: int | None = None, **environ: str) -> Running:
+    def run(*arguments: str, stdin: Any = None, **environ: str) -> Running:
         started.append(Running(*arguments, stdin=stdin, **environ))
         return started[-1]
 

@@ -44,6 +44,8 @@ class RedisProxy:
         self.url = ""
         self.made = 0
         """Connections that were ever made to it."""
+        self.touched = 0
+        """Messages that did not go through as they came."""
 
     async def __aenter__(self) -> RedisProxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -152,6 +154,8 @@ class _Line:
             return frame
         faults = self.proxy.faults
         lost, doubled, swapped = (self.random.random() for _ in range(3))
+        is_hit = lost < faults.lost or doubled < faults.doubled or swapped < faults.swapped
+        self.proxy.touched += is_hit or faults.late_seconds > 0
         if lost < faults.lost:
             return b""
         if swapped < faults.swapped and not self.held:

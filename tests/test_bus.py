@@ -248,7 +248,7 @@ FOREIGN: dict[str, Callable[[bytes], bytes]] = {
 }
 
 MALFORMED: dict[str, bytes] = {
-    "huge": bytes(channels.seal.LARGEST_BYTES),
+    "huge": pack(Hint("", 1, 1, (Item(1, "id", 1, bytes(channels.seal.LARGEST_BYTES)),))),
     "not msgpack": b"\xc1",
     "nothing": b"",
     "a number": msgspec.msgpack.encode(7),
@@ -291,7 +291,7 @@ async def test_what_this_house_did_not_say_just_now_is_refused_and_counted(
 
 
 @pytest.mark.parametrize("malformed", MALFORMED)
-async def test_what_is_sealed_but_no_hint_is_refused_and_counted(
+async def test_what_is_sealed_but_no_hint_or_a_huge_one_is_refused_and_counted(
     processes: Processes, malformed: str
 ) -> None:
     ours, other = await processes.open(), await processes.open()
@@ -497,6 +497,19 @@ async def test_emptying_redis_changes_nothing(faulty: Faulty) -> None:
         for _ in range(channels.bus.CANARIES + 2):
             await first(stranger.listen(), lambda seen: seen["type"] == "message")
     await faulty.works_again()
+
+
+async def test_a_subscription_that_once_stands_is_left_alone(
+    processes: Processes, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels.bus, "SUBSCRIBE_SECONDS", 0.2)
+    monkeypatch.setattr(channels.bus, "CANARIES", 1_000_000)
+    ours = await processes.open()
+    async with processes.redis() as redis, redis.pubsub() as stranger:
+        await stranger.subscribe(ours.bus.canary_channel)
+        for _ in range(10):
+            await first(stranger.listen(), lambda seen: seen["type"] == "message")
+    assert ours.bus.resubscribed == 0
 
 
 async def test_a_canary_said_again_by_somebody_else_is_none(faulty: Faulty) -> None:

@@ -46,7 +46,7 @@ class Story:
 
     def tell(self, who: str, event: str, **fields: Any) -> None:
         self.t += 0.01
-        self.journals.setdefault(who, []).append({"event": event, "t": self.t, **fields})
+        self.journals.setdefault(who, []).append({"event": event, "t": self.t} | fields)
 
     def fact(self, event: str, **fields: Any) -> None:
         self.t += 0.01
@@ -443,6 +443,11 @@ def _never_came_back(story: Story) -> None:
     story.add_after("ben", story.one("ben", "recv"), event="close", code=1006)
 
 
+def _never_got_in(story: Story) -> None:
+    story.tell("erin", "close", code=503, conn=1)
+    story.tell("erin", "quiet", t=story.one("ana", "quiet")["t"])
+
+
 def _numbered_out_of_order(story: Story) -> None:
     first, second = (story.one("ben", "send", cid=f"cid n{n}") for n in (14, 15))
     story.drop("ben", second)
@@ -533,6 +538,7 @@ DEFECTS: dict[Defect, str] = {
     _never_heard_the_last: "C6",
     _heard_the_last_too_late: "C6",
     _never_came_back: "C6",
+    _never_got_in: "C6",
     _left_before_it_was_due: "vacuous",
     _numbered_out_of_order: "C7",
     _heard_after_the_revocation: "C8",
@@ -554,6 +560,36 @@ def test_a_defect_is_caught_by_its_check_and_by_no_unrelated_one(
 ) -> None:
     defect(story)
     assert " ".join(sorted(story.judged(tmp_path)["breaches"])) == DEFECTS[defect]
+
+
+@pytest.mark.parametrize(
+    ("is_told", "reset", "breaches"),
+    [
+        (False, "unknown_cursor", {"C2", "C4"}),
+        (True, "unknown_cursor", set()),
+        (True, None, {"C5"}),
+    ],
+)
+def test_what_a_restored_copy_lacks_is_excused_if_every_cursor_from_there_is_reset(
+    story: Story, tmp_path: Path, is_told: bool, reset: str | None, breaches: set[str]
+) -> None:
+    """Ben's last say is lost with the database that was replaced; then each comes back."""
+    lost = story.rows.pop()
+    said = story.lines("ben", "send")[-1]
+    for who in ("ana", "ben", "chiara"):
+        story.journals[who] = [
+            line for line in story.journals[who] if line["event"] not in ("quiet", "done")
+        ]
+        story.attach(who, 8, since=lost["seq"], reset=reset)
+    if is_told:
+        story.fact("restored", copied=said["t"])
+        story.facts[-1]["t"] = said["t"] + 0.1
+    for who in ("ana", "ben", "chiara"):
+        story.tell(who, "quiet")
+        story.tell(who, "done", t=story.t + 6)
+    report = story.judged(tmp_path)
+    assert set(report["breaches"]) == breaches
+    assert report["lost_with_a_copy"] == is_told
 
 
 def test_a_slow_delivery_fails_only_when_the_delay_is_asked_for(

@@ -19,9 +19,7 @@ ROOM = "world"
 
 
 @pytest.fixture(scope="module")
-async def house(
-    tmp_path_factory: pytest.TempPathFactory, redis_url: str
-) -> AsyncIterator[House]:
+async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncIterator[House]:
     async with open_house(tmp_path_factory.mktemp("closed"), redis_url, bench=True) as house:
         yield house
 

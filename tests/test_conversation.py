@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from storage.database import Database
+from tests.acts import say, writing
 from tests.support import Guest, House, new_cid, open_house
 
 WORLD = "world"
@@ -49,6 +52,19 @@ async def test_posting_twice_with_one_client_id_makes_one_entry(house: House) ->
     assert (again["seq"], again["id"], again["at"]) == (first["seq"], first["id"], first["at"])
     other = await ana.refused("say", room=WORLD, cid=cid, text="twice")
     assert other["code"] == "cid_conflict"
+
+
+async def test_a_client_id_goes_back_to_nobody_and_is_kept_nowhere(house: House) -> None:
+    ana, ben = await house.guest("ana", WORLD), await house.guest("ben", WORLD)
+    cid = new_cid()
+    said = await ana.say(WORLD, "Whose word is this?", cid=cid)
+    await ana.reaches(WORLD, said["seq"])
+    await ben.reaches(WORLD, said["seq"])
+    await ben.ask("history", room=WORLD, around=said["seq"], limit=1)
+    assert cid not in json.dumps([ana.frames, ben.frames])
+    kept = b"".join(each.read_bytes() for each in house.settings.data.glob("*.db*"))
+    assert said["id"].encode() in kept
+    assert cid.encode() not in kept
 
 
 async def test_a_correction_reaches_everyone_and_is_what_later_readers_see(house: House) -> None:
@@ -122,6 +138,20 @@ async def test_a_cursor_of_another_log_is_reset(house: House) -> None:
     assert [event["text"] for event in chiara.events["specialty/urology"]] == ["here"]
 
 
+async def test_what_another_process_commits_is_heard_though_nobody_hints_at_it(
+    house: House,
+) -> None:
+    ben = await house.guest("ben", WORLD)
+    number = await house.lounge.conversation.number(WORLD)
+    other = Database(house.settings.database_url)
+    async with writing(other) as writer:
+        unheard = say(number, "from the other house wing", epoch=house.lounge.writer.epoch)
+        outcome = await writer.submit(unheard)
+    await other.close()
+    heard = (await ben.reaches(WORLD, outcome.placed[0].seq))[-1]
+    assert heard["text"] == "from the other house wing"
+
+
 async def test_a_hundred_says_at_once_are_one_order_for_all(house: House) -> None:
     room = "specialty/pathology"
     guests = [await house.guest(f"talker-{n}", room) for n in range(5)]
@@ -150,6 +180,25 @@ async def test_a_moderator_hides_with_a_reason_and_the_author_is_told(house: Hou
     assert (event["by"], event["reason"]) == ({"role": "moderator"}, "advertising")
     notice = await ana.hears("event", room="me", kind="notice")
     assert (notice["notice"], notice["about"], notice["target"]) == ("hidden", WORLD, said["seq"])
+
+
+async def test_ones_own_log_is_heard_by_nobody_else(house: House) -> None:
+    moira = await house.guest("moira", WORLD)
+    hidden = {}
+    authors = [await house.guest(name, WORLD, "me") for name in ("ana", "ben")]
+    for author in authors:
+        seq = (await author.say(WORLD, "not for here either"))["seq"]
+        await moira.ask("redact", room=WORLD, seq=seq, cid=new_cid(), reason="advertising")
+        notice = await author.hears("event", room="me", target=seq)
+        past = await author.ask("history", room="me", around=notice["seq"], limit=1)
+        assert [event["id"] for event in past["events"]] == [notice["id"]]
+        hidden[author] = seq
+    ana, ben = authors
+    for one, other in ((ana, ben), (ben, ana)):
+        later = await house.guest("ana" if one is ana else "ben", "me")
+        heard = [event["target"] for event in (*one.events["me"], *later.events["me"])]
+        assert heard.count(hidden[one]) == 2
+        assert hidden[other] not in heard
 
 
 async def test_a_report_reaches_the_moderators(house: House) -> None:
@@ -188,6 +237,7 @@ async def test_only_a_verified_doctor_enters(house: House) -> None:
     dan = await house.guest("dan")
     assert dan.welcome["rooms"] == []
     assert (await dan.refused("join", room=WORLD))["code"] == "forbidden"
+    assert (await dan.refused("join", room=WORLD, since=0))["code"] == "forbidden"
     assert (await dan.refused("search", q="anything"))["code"] == "forbidden"
     assert (await dan.refused("history", room=WORLD, after=0))["code"] == "forbidden"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -199,6 +200,37 @@ async def test_a_checkpoint_that_fails_does_not_undo_the_commit(
     assert await _is_there(sqlite, b"stands")
     monkeypatch.undo()
     assert await sqlite.tidy()
+
+
+async def test_whoever_writes_or_checkpoints_holds_the_lock_file(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, held = aiosqlite.Connection.execute_fetchall, list[bool]()
+
+    async def noted(driver: aiosqlite.Connection, statement: str) -> Any:
+        if "wal_checkpoint" in statement:
+            held.append(_is_held(sqlite))
+        return await whole(driver, statement)
+
+    monkeypatch.setattr(storage.database, "WAL_LIMIT_BYTES", 0)
+    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", noted)
+    async with sqlite.writing() as connection:
+        await connection.execute(insert(outbox).values(id=b"written", sealed=b""))
+        assert _is_held(sqlite)
+    sqlite.scrub_soon()
+    assert await sqlite.tidy()
+    assert held == [True, True]
+    assert not _is_held(sqlite)
+
+
+def _is_held(database: Database) -> bool:
+    """As another process finds the lock file."""
+    with database.path.with_name(database.path.name + ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 async def test_every_commit_waits_for_the_disk(sqlite: Database) -> None:

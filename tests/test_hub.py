@@ -287,7 +287,7 @@ def test_a_head_that_the_log_does_not_have_is_asked_for_once(
     assert listener.seqs == [1]
 
 
-def test_a_log_that_begins_after_what_is_missing_is_not_read_for_ever(
+def test_when_retention_went_past_a_room_everybody_comes_back_and_it_is_opened_anew(
     hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:
     listener = _listening(hub, turns)
@@ -298,7 +298,9 @@ def test_a_log_that_begins_after_what_is_missing_is_not_read_for_ever(
     hub.apply(ROOM, (), scroll.head)
     turns.quiet()
     assert len(scroll.reads) == 1
-    assert listener.seqs == []
+    assert (listener.seqs, listener.is_lost) == ([], True)
+    assert (hub.names(), hub.divergences) == ([], 0)
+    assert _listening(hub, turns, 9).seqs == list(range(10, 21))
 
 
 def test_a_failed_backfill_is_repeated_at_the_next_poll(

@@ -215,8 +215,9 @@ async def _spend(
         evening.outputs["lounge store while open"] = await _settled(server, evening, database)
         await _go_wrong(server, evening, database, guests[0])
         evening.outputs["metrics"] = (await http.get("/metrics")).content
+        here = await _dumped(redis_url)  # as long as somebody is there
         await _leave(server, evening, http, guests)
-        evening.outputs["redis values"] = await _dumped(redis_url)
+        evening.outputs["redis values"] = here + await _dumped(redis_url)
     assert server.process
     server.process.signal(signal.SIGTERM)
     assert await asyncio.to_thread(server.process.exit_code) == 0

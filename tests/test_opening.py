@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,7 +13,10 @@ import pytest
 
 from lounge import opening
 from lounge.errors import Broken, StorageError
-from lounge.opening import Lounge
+from lounge.opening import Lounge, open_lounge
+from lounge.settings import from_environment
+from storage.database import Database
+from tests.acts import head_of, new_room, say
 
 
 @pytest.mark.parametrize("fault", [StorageError("away"), RuntimeError("a fault of ours")])
@@ -40,6 +45,19 @@ async def test_a_loop_that_failed_is_shown_until_it_runs_again(
     looping.cancel()
     with suppress(asyncio.CancelledError):
         await looping
+
+
+async def test_what_was_queued_is_committed_before_the_lounge_has_closed(
+    tmp_path: Path, redis_url: str
+) -> None:
+    settings = replace(from_environment({"LOUNGE_DATA": str(tmp_path)}), redis_url=redis_url)
+    async with open_lounge(settings, {}, _not_broken) as lounge:
+        room, epoch = await new_room(lounge.database), lounge.writer.epoch
+        queued = [lounge.writer.submit(say(room, f"{n}", epoch=epoch)) for n in range(300)]
+    assert all(future.done() for future in queued)
+    database = Database(settings.database_url)
+    assert (await head_of(database, room)).seq == 300
+    await database.close()
 
 
 async def test_a_disk_that_fails_under_the_database_ends_the_process() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 import web.streams
 from tests.backends import addresses
-from tests.stores import BOTH
 from tests.schema import check_frame
+from tests.stores import BOTH
 from tests.support import PATIENCE_SECONDS, House, new_cid, open_house, until
 from web import connection
 

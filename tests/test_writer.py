@@ -493,6 +493,28 @@ async def test_a_badge_is_only_replaced_by_whoever_knew_it(
 # -- the database is not there -------------------------------------------------------------------
 
 
+async def test_what_fails_in_the_commit_itself_is_answered_with_no_place_and_told_nobody(
+    lounge: Database, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, heard = lounge.raw_writing, list[Commit]()
+
+    @asynccontextmanager
+    async def raw_writing() -> AsyncIterator[AsyncConnection]:
+        async with whole() as connection:
+            yield connection
+            raise DBAPIError(None, None, OSError("no space left"))
+
+    monkeypatch.setattr(lounge, "raw_writing", raw_writing)
+    async with writing(lounge, heard.extend) as writer:
+        epoch = await _epoch(lounge)
+        answers = await settled(writer, say(room, epoch=epoch), say(room, epoch=epoch))
+        assert [type(answer) for answer in answers] == [StorageError, StorageError]
+        assert heard == []
+        monkeypatch.undo()
+        assert seqs(await settled(writer, say(room, epoch=epoch))) == [1]
+    assert len(heard) == 1
+
+
 async def test_an_answer_lost_on_the_way_back_is_found_by_the_receipt(
     lounge: Database, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from web.metrics import Metrics
 from web.porch import BOUNDS, Bounds, Porch
 
 RECONNECT_WITHIN_MS = 8_000
+ANSWER_SECONDS = 1.0
 
 
 class State(TypedDict):
@@ -49,7 +51,11 @@ class Application(Starlette):
         return pages.SecurityHeaders(super().build_middleware_stack())
 
     async def drain(self) -> None:
-        """Tell every client when to come back, then commit what was accepted."""
+        """Answer what is queued if that is quick, tell every client when to come back, commit the rest."""
+        if self.opened is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.opened.writer.drain(), ANSWER_SECONDS)
+            self.opened.parting = (RESTART, RECONNECT_WITHIN_MS)
         await connection.farewell(RESTART, RECONNECT_WITHIN_MS)
         if self.opened is not None:
             await self.opened.writer.drain()

@@ -99,6 +99,8 @@ class Connection:
         OPEN.add(self)
         if welcome:
             self.send(self._welcome())
+        if self._lounge.parting is not None:  # it came while the others were told
+            self._spawn(self.bid_farewell(*self._lounge.parting))
 
     def expect_command(self) -> None:
         """Whoever says nothing at all for half a minute is let go."""

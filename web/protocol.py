@@ -13,13 +13,20 @@ from typing import Any
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+
+from lounge.errors import FLOOD
 
 EXTENSION = "lounge.pipe"
 HIGH_WATER_BYTES = 64 * 1024
 STALLED_SECONDS = 15.0
+BITE_BYTES = 4096
+NOISE_FRAMES = 1_000
+NOISE_SECONDS = 10.0
 TEXT = 0x81
 BINARY = 0x82
+_MESSAGES = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
 def _nothing() -> None:
@@ -33,6 +40,10 @@ class Socket(WebSocketsSansIOProtocol):
     _on_ready: Callable[[], None] = staticmethod(_nothing)
     _on_stalled: Callable[[], None] = staticmethod(_nothing)
     _patience: asyncio.TimerHandle | None = None
+    _lingering: asyncio.TimerHandle | None = None
+    _pong = b""
+    _noise = 0
+    _noise_since = float("-inf")
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -75,6 +86,19 @@ class Socket(WebSocketsSansIOProtocol):
 
     # -- as the transport's protocol -------------------------------------------------------------
 
+    def data_received(self, data: bytes) -> None:
+        """In bites: of a flood of tiny frames no more is read than it takes to know it as one."""
+        for start in range(0, len(data), BITE_BYTES):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + BITE_BYTES])
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """What was written last has its time; uvicorn would wait for ever for a peer that does not read."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self._lingering = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._be_patient()
@@ -82,11 +106,61 @@ class Socket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_waiting()
+        pong, self._pong = self._pong, b""
+        self.write(pong)
         self._on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        if self._lingering is not None:
+            self._lingering.cancel()
         super().connection_lost(exc)
+
+    # -- frames that are no whole message --------------------------------------------------------
+
+    def handle_cont(self, event: Frame) -> None:
+        if self._bears(event) and (event.data or event.fin):  # of nothings there may be any number
+            super().handle_cont(event)
+
+    def handle_text(self, event: Frame) -> None:
+        if self._bears(event):
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        if self._bears(event):
+            super().handle_bytes(event)
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._bears(event):
+            super().handle_pong(event)
+
+    def handle_ping(self) -> None:
+        """A peer that reads nothing gets the last pong once it does (RFC 6455, 5.5.3)."""
+        pong = b"".join(self.conn.data_to_send())
+        if not self._bears():
+            return
+        if self.is_ready():
+            self.transport.write(pong)
+        else:
+            self._pong = pong
+
+    def _bears(self, event: Frame | None = None) -> bool:
+        """Count what is no message to anybody: pings, pongs, pieces, and all that follows a close.
+
+        False once that is a flood: the connection is closed, and what is left of it not looked at.
+        """
+        if self.transport.is_closing():
+            return False
+        if event is not None and event.opcode in _MESSAGES and event.fin and not self.close_sent:
+            return True
+        now = self.loop.time()
+        if now - self._noise_since >= NOISE_SECONDS:
+            self._noise, self._noise_since = 0, now
+        self._noise += 1
+        if self._noise > NOISE_FRAMES:
+            self.conn.fail(FLOOD, "flood")
+            self.handle_parser_exception()
+        return self._noise <= NOISE_FRAMES
 
     def _be_patient(self) -> None:
         self._stop_waiting()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -93,9 +94,12 @@ async def follow(request: Request) -> Response:
     following = await read_body(request, Following, most=FRAME_BYTES)
     shelf = await lounge.belongings.of(visit.doctor.id)
     place = seated(lounge, request.state.porch, visit.doctor.id, address_of(request))
-    pipe = StreamPipe()
-    connection = _Followed(lounge, request.state.metrics, pipe, STREAM, visit, shelf, epoch)
-    return _Answer(connection, pipe, following, place)  # the place is taken when it begins
+    metrics = request.state.metrics
+
+    def connection(pipe: StreamPipe) -> _Followed:
+        return _Followed(lounge, metrics, pipe, STREAM, visit, shelf, epoch)
+
+    return _Answer(connection, following, place)  # place and connection are taken when it begins
 
 
 routes = [
@@ -194,17 +198,18 @@ class _Answer(Response):
     """Sends what the connection's pipe holds, until one of both sides ends it."""
 
     def __init__(
-        self, connection: _Followed, pipe: StreamPipe, following: Following, place: Any
+        self, connection: Callable[[StreamPipe], _Followed], following: Following, place: Any
     ) -> None:
         super().__init__()
-        self._connection = connection
-        self._pipe = pipe
+        self._admit = connection
+        self._pipe = StreamPipe()
         self._following = following
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = self._poll if self._following.poll else self._stream
         with self._place:
+            self._connection = self._admit(self._pipe)
             self._connection.open(welcome=self._following.welcome)
             try:
                 for join in self._following.joins:

@@ -17,7 +17,9 @@ what stands in them) and a dump of the lounge store, and exits with 1 when there
     C11  descriptors, tasks and memory are back where they were
 
 A run that proves nothing (too few faults fired, too few sends acked, nobody who heard anything) fails as
-`vacuous`. A send that got no answer is in doubt: it may be there once, or not at all.
+`vacuous`. A send that got no answer is in doubt: it may be there once, or not at all. What was acked and
+heard between the making of a copy of the database and its restoring may be lost; a cursor from there must
+be reset.
 """
 
 from __future__ import annotations
@@ -71,6 +73,8 @@ class Act:
     sends: list[Line] = field(default_factory=list)
     acks: list[Line] = field(default_factory=list)
     nacks: list[Line] = field(default_factory=list)
+    lost: list[Line] = field(default_factory=list)
+    """Acks that went with the database that was replaced by an older copy."""
 
     def breach(self, check: str, says: str, line: Line) -> Breach:
         place = (self.room, line["seq"]) if "seq" in line else None
@@ -138,6 +142,10 @@ class Case:
         for client, path in self.journals.items():
             for line in events(path):
                 self._note(client, *line)
+        self.lapses = [(line["copied"], line["t"]) for line in self.of("restored")]
+        for act in self.acts.values():
+            act.lost = [a for a in act.acks if self.is_lapsed(a["t"]) and not self.is_kept(act, a)]
+            act.acks = [ack for ack in act.acks if ack not in act.lost]
         self.sent_in = {act.hash: act.room for act in self.acts.values() if act.hash}
         self.acked: dict[Place, Act] = {
             (act.room, ack["seq"]): act for act in self.acts.values() for ack in act.acks
@@ -153,6 +161,15 @@ class Case:
         """When nothing was sent any more and the last fault was over."""
         return max([*self.quiet.values(), *(line["t"] for line in self.of("fault"))], default=0.0)
 
+    def is_lapsed(self, t: float) -> bool:
+        """It was in a time that a restored copy does not know of."""
+        return any(copied <= t <= restored for copied, restored in self.lapses)
+
+    def is_kept(self, act: Act, ack: Line) -> bool:
+        """SQL has what was acked, where it was acked."""
+        row = self.store.rows.get((act.room, ack["seq"]))
+        return row is not None and not _unlike(self, act, ack, row)
+
     def texts(self, place: Place) -> set[str | None]:
         """The hashes that may be heard there. None: one that nobody can know any more."""
         row = self.store.rows[place]
@@ -166,7 +183,11 @@ class Case:
 
     def _removed(self) -> dict[Place, float]:
         """Since when each redacted place is known to be."""
-        facts = [((line["room"], line["seq"]), line["t"]) for line in self.of("redacted")]
+        facts = [
+            ((line["room"], line["seq"]), line["t"])
+            for line in self.of("redacted")
+            if not self.is_lapsed(line["t"])
+        ]
         own = [
             ((act.room, act.target), act.acks[0]["t"])
             for act in self.acts.values()
@@ -244,12 +265,9 @@ def c2(case: Case) -> Iterator[Breach]:
     for act in case.acts.values():
         for ack in act.acks:
             row = case.store.rows.get((act.room, ack["seq"]))
-            if row is None:
-                yield act.breach("C2", f"acked at {ack['seq']}, where SQL has nothing", ack)
-            elif not _is_answer(act, ack, row):
-                yield act.breach("C2", f"acked at {ack['seq']}, where SQL has another entry", ack)
-            elif act.hash is not None and act.hash != row["hash"] and not case.store.is_gone(row):
-                yield act.breach("C2", f"acked at {ack['seq']}, where SQL has another text", ack)
+            wrong = "nothing" if row is None else _unlike(case, act, ack, row)
+            if wrong:
+                yield act.breach("C2", f"acked at {ack['seq']}, where SQL has {wrong}", ack)
 
 
 def c3(case: Case) -> Iterator[Breach]:
@@ -267,10 +285,14 @@ def c3(case: Case) -> Iterator[Breach]:
         yield Breach("C3", says)
 
 
-def _is_answer(act: Act, ack: Line, row: Line) -> bool:
+def _unlike(case: Case, act: Act, ack: Line, row: Line) -> str | None:
+    """What SQL has instead of what was acked."""
     is_same = ack["room"] == act.room and row["kind"] == act.op
     is_there = act.op == "say" or row["target"] == act.target
-    return is_same and is_there and ack.get("id") in (None, row["id"])
+    if not (is_same and is_there and ack.get("id") in (None, row["id"])):
+        return "another entry"
+    is_kept = act.hash is None or act.hash == row["hash"] or case.store.is_gone(row)
+    return None if is_kept else "another text"
 
 
 def _doubled(case: Case) -> Iterator[Breach]:
@@ -359,6 +381,8 @@ class Walk:
             view.owes = f"had {room} up to {since} and was resumed at {line['from']}"
         elif since and (room, since) not in self._seen:
             view.owes = f"was resumed after {since} of {room}, which it never heard"
+        elif since and (room, since) not in self._true and not self._case.is_lapsed(line["t"]):
+            view.owes = f"was resumed after {since} of {room}, which SQL does not have"
         self._views[line["conn"], room] = view
         self._rooms.add(room)
         self._reach(line, view)
@@ -397,10 +421,10 @@ class Walk:
         else:
             yield from self._in_order(view, line)
         wrong = self._differs(line)
-        if wrong:
-            yield self._breach("C4", f"heard at {place} {wrong}", line)
-        else:
+        if wrong is None:
             self._true.add(place)
+        elif not self._case.is_lapsed(line["t"]):
+            yield self._breach("C4", f"heard at {place} {wrong}", line)
         self._seen.add(place)
 
     def _in_order(self, view: View, line: Line) -> Iterator[Breach]:
@@ -456,6 +480,8 @@ class Walk:
         if self._client not in self._case.quiet or self._client in self._case.revoked:
             return
         calm = self._case.calm()
+        if not self._rooms:
+            yield Breach("C6", "it never was in any room", self._client, self._number, calm)
         for room in self._rooms - {room for _, room in self._views}:
             yield Breach("C6", f"at the end it was not in {room}", self._client, self._number, calm)
         for (conn, room), view in self._views.items():
@@ -597,8 +623,10 @@ def context(case: Case, breach: Breach) -> list[str]:
 
 def _report(case: Case, delays: array[float]) -> Line:
     acts = case.acts.values()
-    acked = sum(bool(act.acks) for act in acts)
-    decided = sum(bool(act.acks) or any(n.get("final") for n in act.nacks) for act in acts)
+    acked = sum(bool(act.acks or act.lost) for act in acts)
+    refused = sum(
+        not (act.acks or act.lost) and any(n.get("final") for n in act.nacks) for act in acts
+    )
     return {
         "seeds": sorted(case.seeds, key=str),
         "clients": len(case.journals),
@@ -608,7 +636,8 @@ def _report(case: Case, delays: array[float]) -> Line:
         "client_ids": len(acts),
         "acked": acked,
         "acked_share": round(acked / len(acts), 4) if acts else 0.0,
-        "undecided": len(acts) - decided,
+        "undecided": len(acts) - acked - refused,
+        "lost_with_a_copy": sum(bool(act.lost) for act in acts),
         "entries": len(case.store.rows),
         "receipts": case.store.receipts,
         "planned": sum(line["n"] for line in case.of("planned")),

@@ -4,7 +4,7 @@
         --rate 200 --seconds 45 --out DIR --seed 7 [--retract 0.05] [--transport stream]
 
 Prints `live` once everybody is, and `quiet` when the time is over (or on SIGUSR1) and nothing waits for an
-answer any more; then it listens until SIGTERM.
+answer any more; then it listens until SIGTERM. On SIGUSR2 every connection is dropped at once.
 """
 
 from __future__ import annotations
@@ -196,6 +196,11 @@ class Crowd:
         for doctor in self._doctors:
             doctor.journal.close()
 
+    async def drop(self) -> None:
+        """Every connection ends at once, without a word; everybody comes back."""
+        lines = [line for doctor in self._doctors for line in doctor.lines]
+        await asyncio.gather(*(line.drop() for line in lines))
+
     def doctor_of(self, token_number: int) -> str:
         """The name in the journals of whoever has that token, for facts about them."""
         return self._doctors[token_number].name
@@ -229,8 +234,10 @@ async def _run(options: argparse.Namespace) -> None:
         transport=options.transport,
     )
     enough, over = asyncio.Event(), asyncio.Event()
+    dropping: list[asyncio.Task[None]] = []
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, enough.set)
+    loop.add_signal_handler(signal.SIGUSR2, lambda: dropping.append(loop.create_task(crowd.drop())))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
     await crowd.start()

@@ -20,7 +20,7 @@ Of a client, `conn` being its own number for a connection:
 
 Facts: `revoked` client · `redacted` room seq · `fault` name phase (start, end) · `planned` n ·
 `fired` n (both are added up) · `survey` process fds tasks rss phase (before, after) · `canary` text ·
-`begin` seed.
+`begin` seed · `restored` copied (the database is now the copy that was made then).
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ class Line:
         self._free = asyncio.Event()
         self._ref = self._conn = self._turn = self._failures = 0
         self._wait: float | None = None
+        self._is_refused = False
         self._heard = 0.0
         self._heartbeat = 20.0
         self.is_away = False
@@ -104,6 +105,10 @@ class Line:
         """Send it once more after the next reconnect."""
         self._echoes.append(spoken)
 
+    async def drop(self) -> None:
+        """End the connection as a cut wire does; `keep_up` makes the next one."""
+        await self._transport.close()
+
     async def keep_up(self) -> None:
         """Until it is told to stay away, or is cancelled."""
         while not self.is_away:
@@ -121,7 +126,7 @@ class Line:
         try:
             await self._transport.open(port, self._token, self._where_it_stands)
             await self._listen()
-            code = self._transport.code
+            code = 403 if self._is_refused else self._transport.code
         except Refused as refusal:
             code, self._wait = refusal.status, refusal.retry_after
             self._turn += 1
@@ -264,7 +269,8 @@ class Line:
         places.append((event["seq"], event["id"]))
 
     def _joined(self, join: Frame, answer: Frame) -> None:
-        if answer["op"] == "error":  # come back later and ask for everything again
+        if answer["op"] == "error":  # come back later and ask for everything again, if that may help
+            self._is_refused = answer["code"] == "forbidden"
             self._wait = answer.get("retry_after")
             asyncio.get_running_loop().create_task(self._transport.close())
             return

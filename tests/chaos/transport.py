@@ -141,6 +141,7 @@ class Stream:
             task.cancel()
         if self._http:
             await self._http.aclose()
+        self._frames.put_nowait(None)  # whoever listens is told, whoever closes
 
     async def _listen(self, joins: Joins, opened: asyncio.Future[None]) -> None:
         try:

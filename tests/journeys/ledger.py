@@ -113,7 +113,8 @@ def judge(
 ) -> None:
     """Nothing acked is missing or elsewhere, nothing is there twice, no room has a hole."""
     where = {text: (room, seq, id) for room, seq, id, text in entries}
-    assert len(where) == len(entries), "doubled"
+    doubled = [text[:16] for text, n in Counter(text for *_, text in entries).items() if n > 1]
+    assert not doubled, f"doubled: {doubled}"
     lost = {text[:16] for text, place in acked.items() if where.get(text) != place}
     assert not lost, f"acked and lost: {lost}"
     assert where.keys() <= ledger.sent

@@ -75,12 +75,16 @@ class Talker:
         """The answer, good or bad. Raises Lost."""
         assert self._socket
         ref = next(self._refs)
-        answer = self._waiting[ref] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[ref] = answer
         try:
             if self._reader is None or self._reader.done():
                 raise Lost("closed")
             await self._socket.send(json.dumps({**command, "ref": ref}))
-            return await asyncio.wait_for(answer, ANSWER_SECONDS)
+            async with asyncio.timeout(
+                ANSWER_SECONDS
+            ):  # wait_for of 3.11 can swallow a cancellation
+                return await answer
         except ConnectionClosed as reason:
             raise Lost(str(reason)) from None
         finally:
@@ -92,11 +96,16 @@ class Talker:
             await self._news.wait_for(lambda: len(self.logs[room]) >= seq)
         return self.logs[room]
 
+    async def ended(self) -> None:
+        """Return once the line is lost."""
+        assert self._reader
+        await asyncio.shield(self._reader)
+
     async def close(self) -> None:
         if self._socket:
             self._socket.transport.abort()
         if self._reader:
-            await self._reader
+            await asyncio.gather(self._reader, return_exceptions=True)
 
     async def _read(self, socket: ClientConnection) -> None:
         try:

@@ -93,13 +93,13 @@ class Client:
     async def _visit(self, port: int) -> bool:
         """From the handshake to the end of the line; true when it was live."""
         line = self.line = await connected(port, self.token, self._hear, source=self._source)
+        joining = asyncio.create_task(self._join(line))
         try:
-            joining = asyncio.create_task(self._join(line))
             code = await line.ended
-            joining.cancel()
             self.ends[str(code or "cut")] += 1
             return self.is_live
         finally:
+            joining.cancel()
             line.cut()
             self.is_live = False
             for waiting in self._waiting.values():

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import asyncpg
 import psutil
@@ -81,7 +81,7 @@ class Server:
     def __init__(self, where: Stores, *, redis_url: str = "", bench: bool = True) -> None:
         self.port = _free_port()
         special = {"REDIS_URL": redis_url, "LOUNGE_BENCH": "1" if bench else "", "LOUNGE_DEMO": ""}
-        self._environ = {**where.environ, **special, "LOUNGE_ORIGINS": ""}
+        self._environ: dict[str, Any] = {**where.environ, **special, "LOUNGE_ORIGINS": ""}
         self._running: Running | None = None
 
     async def start(self) -> None:

@@ -32,7 +32,7 @@ class Probe:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        told, _nothing = await self._process.communicate()
+        told, _nothing = await self._process.communicate(b"")  # which closes its stdin
         pairs = (line.split() for line in told.decode().splitlines())
         self.answers = [(float(at), float(taken)) for at, taken in pairs]
 
@@ -45,8 +45,8 @@ def main() -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
             _ask(int(sys.argv[1]))
             answers.append((began, time.monotonic() - began))
-    for at, taken in answers:
-        print(at, taken)
+    with contextlib.suppress(BrokenPipeError):  # nobody wants to know any more
+        print("\n".join(f"{at} {taken}" for at, taken in answers), flush=True)
 
 
 def _ask(port: int) -> None:

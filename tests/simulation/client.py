@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.acts import Act, Draft
+from storage.acts import Act, Draft, Outcome
 from tests.simulation.session import Joined, Refused, Session
 from tests.simulation.store import Row
 from tests.simulation.verdict import Violation
@@ -81,8 +81,8 @@ class Client:
             was_full = not session.is_ready()
             buffer, session.buffer = session.buffer, []
             self._take(buffer)
-            if was_full and session.live is not None and not session.is_stalled:
-                session.process.hub.resume(session.live.name, session.cursor)
+            if was_full:
+                session.flow()
         if session.is_cut:
             self.session = None
 
@@ -90,12 +90,11 @@ class Client:
         session = self.session
         if session is not None and session.is_stalled:
             session.is_stalled = False
-            if session.live is not None and session.is_ready():
-                session.process.hub.resume(session.live.name, session.cursor)
+            session.flow()
 
     # -- its view --------------------------------------------------------------------------------
 
-    def _take(self, frames: list[Row | Joined | Refused | tuple[Wish, object]]) -> None:
+    def _take(self, frames: list[Row | Joined | Refused | tuple[Wish, Outcome]]) -> None:
         for frame in frames:
             if type(frame) is Row:
                 self._show(frame)

@@ -73,6 +73,7 @@ class Process:
         self.polled_at = world.now
         self.epoch = world.store.epoch
         self.is_holding = False
+        self.unanswered = 0
         self.answering: int | None = None
         self.hub = Hub(
             self._read,
@@ -116,6 +117,7 @@ class Process:
         index = session.sent = session.sent + 1
         try:
             self.acts.submit(act, lambda answer: self._replied(session, wish, index, answer))
+            self.unanswered += 1
         except QueueFull:
             self.world.tally["queue full"] += 1
             session.buffer.append(Refused(wish, is_final=False))
@@ -137,6 +139,8 @@ class Process:
             return
 
         def located(place: Place | Exception) -> None:
+            if place is Place.KNOWN and since and since + 1 < room.oldest:
+                raise Violation(f"{session}: {since} is known, but what follows is not kept")
             self.due.append(lambda: self._placed(session, room, since, last, place))
 
         self.hub.locate(room, since, last, located)
@@ -190,6 +194,7 @@ class Process:
         self, session: Session, wish: Wish, index: int, answer: Outcome | Exception
     ) -> None:
         world = self.world
+        self.unanswered -= 1
         if isinstance(answer, Outcome):
             self._acknowledge(session, wish, index, answer)
         elif isinstance(answer, Stale):
@@ -205,9 +210,11 @@ class Process:
     def _acknowledge(self, session: Session, wish: Wish, index: int, outcome: Outcome) -> None:
         world, room = self.world, session.room
         for placed in outcome.placed:
-            if not world.store.has(room, placed.seq, placed.id) and (
-                placed.id not in world.store.erased
-            ):
+            if placed.id in world.store.erased:
+                continue
+            rows = world.store.rows[room]
+            row = rows[placed.seq - 1] if placed.seq <= len(rows) else None
+            if row is None or row.id != placed.id or row.cid != wish.cid:
                 raise Violation(f"C2: {wish.cid!r} is not at {placed.seq}, as its sender was told")
         if outcome.duplicate:
             world.tally["duplicates answered"] += 1

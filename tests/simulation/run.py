@@ -25,7 +25,7 @@ _BOUNDS: list[tuple[Any, str, Any]] = [
     (channels.hub, "CHUNK_BYTES", 12),
     (channels.hub, "KEPT_PAGES", 2),
     (storage.group_commit, "BATCH_ACTS", 3),
-    (storage.group_commit, "QUEUE_ACTS", 5),
+    (storage.group_commit, "QUEUE_ACTS", 10),
 ]
 
 for _season in SEASONS:

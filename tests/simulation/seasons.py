@@ -18,6 +18,8 @@ class Season:
     dropped: float = 0.1
     store_fails: float = 0.01
     reads_fail: float = 0.01
+    about: float = 0.4
+    """How much of what is said changes something that was said before."""
     weights: dict[str, int] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
 
@@ -29,12 +31,12 @@ class Season:
 
 ALWAYS = {
     "turn": 44,
-    "work": 36,
+    "work": 48,
     "read": 24,
     "look": 12,
     "deliver": 24,
     "tick": 8,
-    "say": 32,
+    "say": 24,
     "receive": 32,
     "part": 3,
     "stall": 2,
@@ -52,7 +54,8 @@ SEASONS = [
     Season("faults", store_fails=0.12, reads_fail=0.1, weights={"lock": 8}),
     Season("pauses", weights={"stop": 3, "jump": 3, "go_on": 4, "revoke": 3, "sweep": 4}),
     Season("restores", weights={"back_up": 6, "restore": 3, "prune": 3, "look": 8}),
-    Season("slow", weights={"stall": 10, "receive": 8, "part": 8, "prune": 1}),
+    Season("slow", about=0.75, weights={"stall": 10, "receive": 8, "part": 8, "prune": 1}),
+    Season("late reads", about=0.7, weights={"read": 9, "receive": 40, "part": 8, "sweep": 0}),
     Season(
         "everything",
         doubled=0.2,

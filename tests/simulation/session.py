@@ -99,9 +99,18 @@ class Session:
         if self.live is not None:
             self.process.hub.leave(self.live.name, self.cursor)
 
+    def flow(self) -> None:
+        """It may be ready again."""
+        if self.live is not None and not self.is_cut and self.is_ready():
+            self.process.hub.resume(self.live.name, self.cursor)
+
     def arrived(self, head: int) -> None:
         assert self.live is not None
-        if self.is_live or self.seq != head or self.live.ring.head != head:
+        if (
+            self.is_live
+            or self.seq != head
+            or head not in (self.live.ring.head, self.live.oldest - 1)
+        ):
             raise Violation(f"{self}: live at {head}, having been sent {self.seq}")
         self.is_live = True
 

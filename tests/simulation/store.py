@@ -73,6 +73,7 @@ class Copy:
 
     rows: list[list[Row]]
     last_seq: list[int]
+    oldest: list[int]
     receipts: dict[bytes, Receipt]
     redacted: dict[str, int]
 
@@ -109,12 +110,19 @@ class Store:
         return Page([row.item for row in rows[start:end]], head, head, oldest)
 
     def has(self, room: int, seq: int, id: str) -> bool:
+        """Is that entry there?"""
         rows = self.rows[room]
         return 0 < seq <= len(rows) and rows[seq - 1].id == id
 
     def copy(self) -> Copy:
         rows = [list(rows) for rows in self.rows]
-        return Copy(rows, list(self.last_seq), dict(self.receipts), dict(self.redacted))
+        return Copy(
+            rows,
+            list(self.last_seq),
+            list(self.oldest),
+            dict(self.receipts),
+            dict(self.redacted),
+        )
 
     def restore(self, copy: Copy) -> None:
         """Put an older copy in the place of what there is."""
@@ -124,6 +132,7 @@ class Store:
             self.ids.difference_update(row.id for row in gone)
         self.rows = [list(rows) for rows in copy.rows]
         self.last_seq = list(copy.last_seq)
+        self.oldest = list(copy.oldest)
         self.receipts = dict(copy.receipts)
         self.redacted = dict(copy.redacted)
 
@@ -143,7 +152,7 @@ class Transaction:
             act.dedup: store.receipts[act.dedup] for act in acts if act.dedup in store.receipts
         }
         self.ledger = Ledger(store.epoch, at, heads, receipts)
-        self._redacted: set[int] = set()
+        self._redacted: set[tuple[int, int]] = set()
 
     def admit(self) -> None:
         for act in self.acts:
@@ -194,13 +203,13 @@ class Transaction:
         if draft.target is None:
             return True
         rows = self._store.rows[act.room_id]
-        if draft.target > len(rows) or draft.target in self._redacted:
+        if draft.target > len(rows) or (act.room_id, draft.target) in self._redacted:
             return False
         subject = rows[draft.target - 1]
         if subject.about is not None or subject.id in self._store.redacted:
             return False
         if draft.kind == "redact":
-            self._redacted.add(draft.target)
+            self._redacted.add((act.room_id, draft.target))
         return True
 
     def _row(

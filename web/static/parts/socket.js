@@ -193,13 +193,14 @@ export class Socket {
     this.#rejectAll();
   }
 
-  /** Tries again after `delay`; in doubt, not before the server has told what it thinks of that. */
+  /** Tries again after `delay`; in doubt, the server is asked first. Another way is tried at once. */
   async #wait(delay, doubt) {
     const turn = this.#turn;
     this.#enter({ name: 'waiting' });
     const told = doubt && (await Promise.race([this.#ask(doubt), pause(ASKING_MS)]));
     if (turn !== this.#turn) return;
-    this.#timers.retry = setTimeout(() => this.#connect(), delay + (told ?? 0));
+    const anew = doubt && doubt.way !== this.#ways.now;
+    this.#timers.retry = setTimeout(() => this.#connect(), (anew ? 0 : delay) + (told ?? 0));
   }
 
   /** @returns milliseconds for which the server wants to be left alone */

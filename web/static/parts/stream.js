@@ -86,10 +86,13 @@ export class Stream {
     const welcome = !this.#polls || this.#followed.pending || Date.now() - this.#listed > LIST_MS;
     if (welcome) this.#listed = Date.now();
     clearTimeout(this.#timers.first);
-    this.#timers.first = setTimeout(() => this.#end(LOST, true), this.#polls && !welcome ? POLL_MS : FIRST_MS);
+    this.#timers.first = setTimeout(() => this.#end(LOST, true), welcome ? FIRST_MS : POLL_MS);
     const answer = await post('/api/stream', { joins: this.#followed.joins(), poll: this.#polls, welcome }, signal);
-    if (!answer.ok) return this.#refused(answer);
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    if (answer.ok) await this.#receive(answer.body.pipeThrough(new TextDecoderStream()).getReader(), signal);
+    else this.#refused(answer);
+  }
+
+  async #receive(reader, signal) {
     let rest = '';
     for (;;) {
       const { done, value } = await reader.read();
