@@ -307,7 +307,7 @@ class Connection:
     def _refuse(self, ref: wire.Ref | None, refusal: Refusal, op: str) -> None:
         self._metrics.commands.labels(op, refusal.code).inc()
         self.send(commands.worded(ref, refusal, self._guest.doctor.language))
-        if refusal.code in (Code.RATE_LIMITED, Code.BUSY):
+        if refusal.code is Code.RATE_LIMITED or refusal.key == "refusal.in_flight":
             self._strike()
 
     def _strike(self) -> None:
