@@ -314,7 +314,7 @@ class Hub:
         elif (id := room.ring.id_at(since)) is not None:
             done(Place.KNOWN if id == last else Place.UNKNOWN)
         else:
-            self._page(room, since, lambda answer: done(_judged(answer, since, last)))
+            self._page(room, since, lambda answer: done(_judged(room, answer, since, last)))
 
     def _page(self, room: LiveRoom, seq: int, done: Callable[[Answer], None]) -> None:
         """The page that holds `seq`: one read however many want it, and none that may lack it."""
@@ -492,8 +492,10 @@ def _is_small(page: Page) -> bool:
     return sum(len(item.payload) for item in page.items) <= KEPT_BYTES
 
 
-def _judged(answer: Answer, since: int, last: str) -> Place | Exception:
+def _judged(room: LiveRoom, answer: Answer, since: int, last: str) -> Place | Exception:
     if isinstance(answer, Exception):
         return answer
+    if since + 1 < room.oldest:  # retention went on while it was read
+        return Place.BEYOND_RETENTION
     found = any(item.seq == since and item.id == last for item in answer.items)
     return Place.KNOWN if found else Place.UNKNOWN

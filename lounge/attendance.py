@@ -94,7 +94,7 @@ class Attendance:
         if since is None or place is not Place.KNOWN:
             start = await self._fresh(live)
         else:
-            start = max(since + 1, live.oldest)
+            start = since + 1 if since else live.oldest  # never past what retention took meanwhile
         return Arrival(room, live, seat, start, None if place is Place.KNOWN else place.value)
 
     def enter(self, arrival: Arrival, arrived: Callable[[int], None]) -> Cursor:

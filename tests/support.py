@@ -130,6 +130,7 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """The lounge on a free port of 127.0.0.1, its stores in `folder` unless `changes` say otherwise."""
     listener = sockets.socket()
+    listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 128 * 1024)  # as `lounge serve` does
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     settings = replace(

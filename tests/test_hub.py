@@ -508,6 +508,24 @@ def test_the_place_just_before_what_is_kept_is_not_beyond_it(
     assert _located(hub, turns, room, 3, None) is Place.BEYOND_RETENTION
 
 
+def test_a_place_that_retention_passes_while_it_is_looked_up_is_beyond_it(
+    hub: Hub, scroll: Scroll, turns: Turns
+) -> None:
+    """Else the client would go on after a hole that nobody told it of."""
+    for _ in range(20):
+        scroll.add()
+    room = _opened(hub, turns)
+    answers: list[Place | Exception] = []
+    scroll.holds = "after"
+    hub.locate(room, 6, "id6", answers.append)
+    turns.quiet()
+    scroll.oldest = 9
+    _poll(hub, scroll)
+    scroll.let_go()
+    turns.quiet()
+    assert answers == [Place.BEYOND_RETENTION]
+
+
 def test_reading_on_to_a_place_answers_with_what_the_log_raises(
     hub: Hub, scroll: Scroll, turns: Turns
 ) -> None:

@@ -11,6 +11,9 @@ SEEDS = 10_000
 STEPS = 200
 
 
+pytestmark = pytest.mark.timeout(900)  # half a minute of two cores, but seldom ours alone
+
+
 @pytest.fixture(scope="module")
 def told() -> tuple[Tally, Broken | None]:
     return many(SEEDS, STEPS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -252,3 +253,46 @@ async def test_who_hangs_up_is_gone(house: House) -> None:
         await stream.until("live", room=ROOM)
         assert len(connection.OPEN) == before + 1
     await until(lambda: len(connection.OPEN) == before)
+
+
+async def test_a_stream_that_is_not_read_is_dropped_and_nobody_waits_for_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = "specialty/radiology"
+    monkeypatch.setattr(web.streams, "STALLED_SECONDS", 0.5)
+    speakers = [await house.guest(name, room) for name in ("ben", "chiara")]
+    before = set(connection.OPEN)
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(line, ("127.0.0.1", house.port))
+    body = json.dumps({"joins": [{"op": "join", "ref": 1, "room": room}]}).encode()
+    head = (
+        f"POST /api/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {await _token(house, 'ana')}"
+        f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    await loop.sock_sendall(line, head.encode() + body)
+    await until(lambda: len(connection.OPEN) == len(before) + 1)
+    (stalled,) = set(connection.OPEN) - before
+    said = 0
+    while stalled in connection.OPEN:  # the kernel takes some first
+        for speaker in speakers:
+            await speaker.say(room, "x" * 7_900)
+            said += 1
+        assert said < 500
+    with line:
+        await until(lambda: _is_reset(line))
+    for speaker in speakers:
+        heard = await speaker.reaches(room, said)
+        assert [event["seq"] for event in heard] == list(range(1, said + 1))
+
+
+def _is_reset(line: socket.socket) -> bool:
+    """True once the server has dropped the line, whatever was still in it."""
+    try:
+        return not line.recv(1 << 20)
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True

@@ -23,6 +23,8 @@ from web import protocol
 from web.porch import Place, Porch
 
 RETRY_WITHIN_SECONDS = 8
+ABORT = "lounge.abort"
+"""In `scope["extensions"]` of a request: how to drop a peer that takes nothing of a long answer."""
 
 
 class Due(Enum):
@@ -78,6 +80,7 @@ class Doorstep(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
         self._due, self._head_bytes = Due.HEAD, 0
 
     def on_headers_complete(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any
 import structlog
 
 DEPTH = 12
+SELDOM_SECONDS = 10.0
 
 
 def configure() -> None:
@@ -32,7 +34,8 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter())
+    handler.setFormatter(Formatter())
+    handler.addFilter(Seldom())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
@@ -42,18 +45,7 @@ def places(error: BaseException) -> list[str]:
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
-def _places_only(
-    _logger: Any, _name: str, line: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    info = line.pop("exc_info", None)
-    error = sys.exc_info()[1] if info is True else info
-    if isinstance(error, BaseException):
-        line["fault"] = type(error).__name__
-        line["places"] = places(error)
-    return line
-
-
-class _Formatter(logging.Formatter):
+class Formatter(logging.Formatter):
     """A library's record: its own constant message, without arguments when it failed."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -72,3 +64,27 @@ class _Formatter(logging.Formatter):
                 "places": places(error),
             }
         return json.dumps(line, ensure_ascii=False)
+
+
+class Seldom(logging.Filter):
+    """Lets what a library says through once in ten seconds: a client may be able to make it say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, line = time.monotonic(), (record.name, str(record.msg))
+        self._said = {each: at for each, at in self._said.items() if now - at < SELDOM_SECONDS}
+        return self._said.setdefault(line, now) == now
+
+
+def _places_only(
+    _logger: Any, _name: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    info = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info
+    if isinstance(error, BaseException):
+        line["fault"] = type(error).__name__
+        line["places"] = places(error)
+    return line

@@ -24,6 +24,7 @@ STALLED_SECONDS = 15.0
 BITE_BYTES = 4096
 NOISE_FRAMES = 1_000
 NOISE_SECONDS = 10.0
+DEAF_SECONDS = 2.0
 TEXT = 0x81
 BINARY = 0x82
 _MESSAGES = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
@@ -42,6 +43,7 @@ class Socket(WebSocketsSansIOProtocol):
     _patience: asyncio.TimerHandle | None = None
     _lingering: asyncio.TimerHandle | None = None
     _pong = b""
+    _is_deaf = False
     _noise = 0
     _noise_since = float("-inf")
 
@@ -89,7 +91,7 @@ class Socket(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """In bites: of a flood of tiny frames no more is read than it takes to know it as one."""
         for start in range(0, len(data), BITE_BYTES):
-            if self.transport.is_closing():
+            if self._is_deaf or self.transport.is_closing():
                 return
             super().data_received(data[start : start + BITE_BYTES])
 
@@ -147,9 +149,9 @@ class Socket(WebSocketsSansIOProtocol):
     def _bears(self, event: Frame | None = None) -> bool:
         """Count what is no message to anybody: pings, pongs, pieces, and all that follows a close.
 
-        False once that is a flood: the connection is closed, and what is left of it not looked at.
+        False once that is a flood, of which no more is read.
         """
-        if self.transport.is_closing():
+        if self._is_deaf or self.transport.is_closing():
             return False
         if event is not None and event.opcode in _MESSAGES and event.fin and not self.close_sent:
             return True
@@ -158,9 +160,23 @@ class Socket(WebSocketsSansIOProtocol):
             self._noise, self._noise_since = 0, now
         self._noise += 1
         if self._noise > NOISE_FRAMES:
-            self.conn.fail(FLOOD, "flood")
-            self.handle_parser_exception()
-        return self._noise <= NOISE_FRAMES
+            self._turn_deaf()
+        return not self._is_deaf
+
+    def _turn_deaf(self) -> None:
+        """Say why, and leave the peer a moment to read it: closed at once, it would only see a reset."""
+        self._is_deaf, self.read_paused = True, False  # so that nobody resumes it
+        self.transport.pause_reading()
+        if not self.close_sent:
+            self.queue.put_nowait(
+                {"type": "websocket.disconnect", "code": FLOOD, "reason": "flood"}
+            )
+            self.conn.send_close(FLOOD, "flood")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(DEAF_SECONDS, self.transport.close)
 
     def _be_patient(self) -> None:
         self._stop_waiting()

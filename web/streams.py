@@ -25,6 +25,7 @@ from web import commands, wire
 from web.accounts import read_body, read_bytes
 from web.connection import Connection, seated
 from web.dialects import NOT_DECODED, STREAM, diagnosis
+from web.doorstep import ABORT
 from web.protocol import HIGH_WATER_BYTES, STALLED_SECONDS
 from web.visitor import address_of, require_act
 
@@ -216,6 +217,9 @@ class _Answer(Response):
                     self._connection.take(join)
                 # whoever takes nothing any more is not waited for
                 await _until_first(work(send), _hung_up(receive), self._pipe.aborted.wait())
+                if self._pipe.aborted.is_set():
+                    scope["extensions"][ABORT]["abort"]()
+                    await _hung_up(receive)
             finally:
                 self._connection.part()
 

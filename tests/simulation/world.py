@@ -317,9 +317,6 @@ class World:
         self._check_store()
         for client in self.clients:
             self._check_view(client)
-        for ghost in self.ghosts:
-            if ghost.is_in:
-                raise Violation(f"{ghost.name} is still in")
 
     def _settle(self) -> None:
         self.now += 0.2
@@ -355,6 +352,9 @@ class World:
         for process in self.processes:
             if not process.acts.is_idle:
                 return f"process {process.name} has acts to commit"
+        for ghost in self.ghosts:
+            if ghost.is_in:
+                return f"{ghost.name} was revoked and is still in"
         for client in self.clients:
             session = client.session
             if session is None or session.is_cut or not session.is_live or session.buffer:
