@@ -15,9 +15,9 @@ from lounge.errors import Code
 from lounge.limits import SAYS
 from lounge.search import Search
 from tests.backends import addresses
+from tests.hostile.attack import COOKIE, GARBAGE_CURSORS
 from tests.stores import BOTH
 from tests.support import House, new_cid, open_house
-from tests.test_hostile import COOKIE, GARBAGE_CURSORS
 from web import accounts, api, pages, schemas, streams
 from web.accounts import LONGEST_BODY_BYTES
 from web.version import VERSION

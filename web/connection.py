@@ -85,6 +85,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = False
         self._in_flight = 0
+        self._is_flood = False
         self._bad_frames: deque[float] = deque(maxlen=BAD_FRAMES)
         self._silence: asyncio.TimerHandle | None = None
         self.is_closing = False
@@ -121,6 +122,8 @@ class Connection:
         except NOT_DECODED:
             return await self._not_understood(payload)
         self.take(command)
+        if self._is_flood:  # at once: what else it sent is not even looked at
+            await self.close(FLOOD, REASONS[int(FLOOD)])
         return not self.is_closing
 
     def part(self) -> None:
@@ -315,6 +318,7 @@ class Connection:
         try:
             self._lounge.limits.spend(STRIKES, self._guest.doctor.id)
         except Refusal:
+            self._is_flood = True
             self.end(FLOOD)
 
     async def _not_understood(self, payload: str | bytes) -> bool:

@@ -108,8 +108,9 @@ class Socket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_waiting()
-        pong, self._pong = self._pong, b""
-        self.write(pong)
+        if self._pong:
+            pong, self._pong = self._pong, b""
+            self.write(pong)
         self._on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:
