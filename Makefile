@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 export PYTHONPATH := $(CURDIR)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test check format bench scale lock clean
+.PHONY: help run test mutants check format bench scale chaos lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: .venv/.run ## Open the lounge as a demonstration, on this machine only
 test: .venv/.dev ## Run every test, on real parts (pass arguments by T="-k words")
 	@$(V)/python -m tests.chromium
 	$(V)/python -m pytest -n 3 --dist loadfile $(T)
+
+mutants: .venv/.dev ## Break each promise on purpose: a test must notice (some by T="no-dedup")
+	$(V)/python -m tests.mutants $(T)
 
 check: .venv/.dev ## Format, lint, types, layers, locks
 	$(V)/ruff format --check .
@@ -35,6 +38,9 @@ bench: .venv/.dev ## Build the load generator and measure
 
 scale: .venv/.dev ## Measure what is promised in numbers: storm, stalled peers, parting, Redis away
 	$(V)/python -m tests.scale $(T)
+
+chaos: .venv/.dev ## Load, faults of every kind, and a judge: on SQLite, then on PostgreSQL (10 minutes each)
+	$(V)/python -m tests.chaos $(T)
 
 lock: .venv/.dev ## Write the locks again from pyproject.toml: hashes, and no addresses
 	echo uv | $(COMPILE) - -o requirements/uv.txt

@@ -131,8 +131,7 @@ class Hub:
             else:
                 self._compare(room, since, last, done)
 
-        room.noted = max(room.noted, since)  # another process may have come further
-        room.late.append(read_on)
+        room.late.append(read_on)  # another process may have come further
         self._fill(room)
 
     def attach(self, room: LiveRoom, cursor: Cursor) -> None:
@@ -274,9 +273,7 @@ class Hub:
         if answer.head < stood or _is_another(room, answer.items):
             self._diverged(room)
             return
-        if (
-            answer.oldest > room.ring.head + 1
-        ):  # retention has gone past it: it cannot go on from here
+        if answer.oldest > room.ring.head + 1:  # retention has gone past it
             self._forget(room)
             return
         for item in answer.items:
@@ -284,6 +281,7 @@ class Hub:
                 self._append(room, item)
         _refresh(room, answer)
         self._flush_soon(room)
+        room.noted = max(room.noted, answer.head)
         if room.ring.head == stood:  # the log has no more, whatever was said of it
             room.noted = stood
         if room.noted > room.ring.head:

@@ -161,9 +161,11 @@ class Attendance:
         """A page of a room's past, joined or not."""
         self._lounge.limits.spend(READS, self._guest.doctor.id)
         name = readable(self._lounge, self._guest.doctor, room)
-        return await self._lounge.transcript.stretch(
+        stretch = await self._lounge.transcript.stretch(
             name, before=before, after=after, around=around, limit=limit
         )
+        await self._lounge.door.stands(self._guest)
+        return stretch
 
     async def read(self, room: str, seq: int) -> None:
         """Move the read mark forward, at most to the head."""
@@ -181,7 +183,9 @@ class Attendance:
     ) -> tuple[list[Found], str | None]:
         self._lounge.limits.spend(SEARCHES, self._guest.doctor.id)
         self._verified()
-        return await self._lounge.search.find(self._guest.doctor, q, room, limit, cursor)
+        found = await self._lounge.search.find(self._guest.doctor, q, room, limit, cursor)
+        await self._lounge.door.stands(self._guest)
+        return found
 
     # -- the doctor's own rooms ------------------------------------------------------------------
 

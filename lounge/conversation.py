@@ -13,7 +13,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from limits import RateLimitItem
 
@@ -32,6 +32,7 @@ from lounge.personas import (
     encode_badge,
 )
 from lounge.rooms import Catalogue, Room
+from lounge.turns import Turns
 from storage import entries, index, reports
 from storage.acts import (
     Act,
@@ -75,6 +76,7 @@ class Seat:
     persona: Persona
     stored: str | None
     """The badge that the persona's row holds; None before its first say."""
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,21 +310,35 @@ class Conversation:
 
     async def _submit(self, seat: Seat, request: _Request, plan: _Plan) -> Outcome:
         """Queue the act at once and wait for its commit; after a revocation ask again whether it may be."""
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._writer.submit(self._act(seat, request, plan))
-            except QueueFull:
-                raise Refusal(Code.BUSY, "refusal.busy", retry_after=1) from None
-            except CidConflict:
-                raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict") from None
-            except Locked:
-                raise Refusal(Code.BUSY, "refusal.busy", retry_after=2) from None
-            except StorageError:
-                raise Refusal(Code.STORAGE, "refusal.storage", retry_after=2) from None
-            except Stale:
-                await self._door.recheck(seat.guest, self._writer.epoch)
-                policy.admit(seat.guest.doctor, seat.room.id, self._catalogue)
+        turn = seat.turns.take()
+        try:
+            for _ in range(ATTEMPTS):
+                while not turn.is_next(
+                    seat.guest.epoch
+                ):  # asking again must not change their order
+                    await turn.comes(seat.guest.epoch)
+                turn.epoch = seat.guest.epoch
+                try:
+                    return await self._queued(seat, request, plan)
+                except Stale:
+                    turn.epoch = None
+                    await self._door.recheck(seat.guest, self._writer.epoch)
+                    policy.admit(seat.guest.doctor, seat.room.id, self._catalogue)
+        finally:
+            turn.end()
         raise Refusal(Code.BUSY, "refusal.busy", retry_after=1)
+
+    async def _queued(self, seat: Seat, request: _Request, plan: _Plan) -> Outcome:
+        try:
+            return await self._writer.submit(self._act(seat, request, plan))
+        except QueueFull:
+            raise Refusal(Code.BUSY, "refusal.busy", retry_after=1) from None
+        except CidConflict:
+            raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict") from None
+        except Locked:
+            raise Refusal(Code.BUSY, "refusal.busy", retry_after=2) from None
+        except StorageError:
+            raise Refusal(Code.STORAGE, "refusal.storage", retry_after=2) from None
 
     def _act(self, seat: Seat, request: _Request, plan: _Plan) -> Act:
         return Act(

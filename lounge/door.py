@@ -126,6 +126,18 @@ class Door:
         if guest.epoch != self._gate:
             raise Refusal(Code.STORAGE, "refusal.storage", retry_after=1)
 
+    async def stands(self, guest: Guest) -> None:
+        """Return once `guest` is known to stand just now: before anything read for them is handed out.
+
+        Raises Refusal if not or unknown.
+        """
+        if guest.epoch != self.epoch or not self.is_sure():
+            await asyncio.shield(self._start())
+        if guest.ended:
+            raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
+        if guest.epoch != self.epoch or not self.is_sure():
+            raise Refusal(Code.STORAGE, "refusal.storage", retry_after=1)
+
     def check(self) -> None:
         """Look every visit up again: sessions also end by themselves."""
         self._everyone = True
@@ -137,13 +149,14 @@ class Door:
         return self._checking
 
     async def _check(self) -> None:
-        began = self._clock()
+        began, everyone = self._clock(), self._everyone
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 self.epoch = await self._doctors.epoch()
                 while due := self._due():  # who comes in meanwhile may be behind, too
                     await self._look_up(due, self.epoch)
         except (StorageError, TimeoutError) as error:
+            self._everyone |= everyone
             self._unchecked(error)
             return
         self._checked(began)

@@ -135,12 +135,12 @@ class Lounge:
 
     async def each_minute(self) -> None:
         """Count the crowd behind each badge again; note which visits are in use."""
+        self.door.check()
         self.personas.crowd = await count_crowd(self.doctors, self.rooms, self.settings)
         visits = {guest.visit for guest in self.door.guests()}
         self.private.forget({*self.hub.names(), *self.news.look()})
         if visits:
             await self.doctors.touch(visits)
-            self.door.check()
 
     def poll_now(self) -> None:
         """The bus is back: whatever was said meanwhile is read at the next look."""

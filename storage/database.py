@@ -90,7 +90,7 @@ class Database:
             async with self._patience(WRITE_SECONDS), self._writer.begin() as connection:
                 yield connection
             if self.is_sqlite and self._wal_bytes() > WAL_LIMIT_BYTES:
-                await self._checkpoint("PASSIVE")
+                await self._checkpoint("PASSIVE")  # what was committed stands, whatever comes of it
 
     def _patience(self, seconds: float) -> AbstractAsyncContextManager[Any]:
         """A server that stands still is not waited for; SQLite's own patience is with its locks."""
@@ -166,7 +166,7 @@ class Database:
     def _wal_bytes(self) -> int:
         try:
             return self.path.with_name(self.path.name + "-wal").stat().st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
 

@@ -10,6 +10,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+import web.patience
 import web.protocol
 from web.protocol import BINARY, TEXT, Socket, frame, text_frame
 
@@ -60,7 +61,7 @@ class Heard:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web.protocol, "STALLED_SECONDS", 0.001)
+    monkeypatch.setattr(web.patience, "STALLED_SECONDS", 0.001)
 
 
 async def test_a_peer_that_takes_nothing_has_stalled() -> None:

@@ -330,6 +330,8 @@ async def test_while_nobody_can_be_checked_says_are_kept_and_nobody_hears(
         for guest in (ana, ben):
             await guest.ask("ping")
             assert room not in guest.events
+            for op, fields in (("history", {"room": room, "after": 0}), ("search", {"q": "zero"})):
+                assert (await guest.refused(op, **fields))["code"] == "storage"
         with pytest.raises(InvalidStatus) as refused:
             await Guest.connect(house.port, house.passes["ana"])
         assert refused.value.response.status_code == 503

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import web.patience
 import web.streams
 from tests.backends import addresses
 from tests.schema import check_frame
@@ -20,7 +21,7 @@ from tests.support import PATIENCE_SECONDS, House, new_cid, open_house, until
 from web import connection
 
 ROOM = "specialty/cardiology"
-_ASKED = dict.fromkeys(range(9), "join")
+_ASKED = dict.fromkeys(range(50), "join")
 OTHER = "world"
 
 
@@ -247,6 +248,62 @@ async def test_who_signs_out_is_told_to_stay_away(house: House) -> None:
             await stream.next()
 
 
+async def test_as_many_rooms_as_a_doctor_may_have_are_followed_at_once(
+    tmp_path_factory: pytest.TempPathFactory, redis_url: str
+) -> None:
+    """Where limits hold."""
+    folder = tmp_path_factory.mktemp("fifty")
+    async with open_house(folder, redis_url) as strict:
+        joins = [{"room": (ROOM, OTHER)[n % 2]} for n in range(50)]
+        frames = await poll(strict, "ana", *joins)
+    assert [frame["op"] for frame in frames if frame["op"] in ("ok", "error")] == ["ok"] * 50
+
+
+async def test_who_is_signed_out_while_her_body_is_on_its_way_reads_nothing(house: House) -> None:
+    ben = await house.guest("ben", ROOM)
+    doctor_id = await house.lounge.doctors.id_of(await house.doctor("chiara"))
+    assert doctor_id
+    for path in ("/api/commands", "/api/search", "/api/stream"):
+        id, token = await house.lounge.doctors.add_token(doctor_id, "slow")
+        body = {
+            "/api/commands": {"op": "history", "ref": 1, "room": ROOM, "before": 2**40},
+            "/api/search": {"q": "afterwards"},
+            "/api/stream": {"joins": [{"op": "join", "ref": 1, "room": ROOM}], "poll": True},
+        }[path]
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(
+            whole: bytes = json.dumps(body).encode(),
+            begun: asyncio.Event = begun,
+            go_on: asyncio.Event = go_on,
+        ) -> AsyncIterator[bytes]:
+            yield whole[:5]
+            begun.set()
+            await go_on.wait()
+            yield whole[5:]
+
+        guests = len(house.lounge.door.guests())
+        async with house.http(token, **{"content-type": "application/json"}) as client:
+            asking = asyncio.create_task(client.post(path, content=slowly()))
+            await begun.wait()
+            if path == "/api/commands":
+                await until(lambda n=guests: len(house.lounge.door.guests()) == n + 1)
+            else:
+                await _last_used(house, doctor_id)
+            await house.lounge.doctors.end_token(doctor_id, id)
+            await ben.say(ROOM, "said afterwards")
+            go_on.set()
+            answer = await asking
+        assert b"said afterwards" not in answer.content, path
+
+
+async def _last_used(house: House, doctor_id: str) -> None:
+    """Return once each of the doctor's tokens was looked up."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while any(t.used is None for t in await house.lounge.doctors.tokens(doctor_id)):
+            await asyncio.sleep(0.01)
+
+
 async def test_who_hangs_up_is_gone(house: House) -> None:
     before = len(connection.OPEN)
     async with following(house, "denis", {"room": ROOM}) as stream:
@@ -259,7 +316,7 @@ async def test_a_stream_that_is_not_read_is_dropped_and_nobody_waits_for_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = "specialty/radiology"
-    monkeypatch.setattr(web.streams, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(web.patience, "STALLED_SECONDS", 0.5)
     speakers = [await house.guest(name, room) for name in ("ben", "chiara")]
     before = set(connection.OPEN)
     line = socket.socket()

@@ -183,6 +183,7 @@ async def search(request: Request) -> Response:
     if not visit.doctor.verified:
         raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
     body = await read_body(request, Query)
+    visit = await require_visit(request)  # once more: a body may take its time
     found, cursor = await lounge.search.find(
         visit.doctor, body.q, body.room, body.limit, body.cursor
     )

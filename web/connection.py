@@ -64,6 +64,8 @@ class Pipe(Protocol):
 class Connection:
     """From the welcome to the parting. `receive` takes the client's frames one by one."""
 
+    most_in_flight = IN_FLIGHT
+
     def __init__(
         self,
         lounge: Lounge,
@@ -209,8 +211,9 @@ class Connection:
             self._spawn(self._work())
 
     def _too_much(self) -> Refusal | None:
-        if self._in_flight >= IN_FLIGHT and not self._lounge.settings.bench:
-            return Refusal(Code.BUSY, "refusal.in_flight", retry_after=1, most=IN_FLIGHT)
+        most = self.most_in_flight
+        if self._in_flight >= most and not self._lounge.settings.bench:
+            return Refusal(Code.BUSY, "refusal.in_flight", retry_after=1, most=most)
         try:
             self._lounge.limits.spend(COMMANDS, self._guest.doctor.id)
         except Refusal as refusal:
@@ -263,7 +266,7 @@ class Connection:
     async def _join(self, command: wire.Join) -> None:
         """The answer first, then what was missed, then `live` and whatever is new."""
         arrival = await self._attendance.arrive(command.room, command.since, command.last)
-        if self.is_closing:
+        if self.is_closing or self._guest.ended:
             raise Gone
         cursor = self._attendance.enter(arrival, lambda head: self._is_live(command.room, head))
         self.send(self._joined(command, arrival))
@@ -365,4 +368,5 @@ OPEN: set[Connection] = set()
 
 async def farewell(code: Close, within_ms: int) -> None:
     """Close every connection of this process, telling each when to come back."""
-    await asyncio.gather(*(each.bid_farewell(code, within_ms) for each in list(OPEN)))
+    farewells = (each.bid_farewell(code, within_ms) for each in list(OPEN))
+    await asyncio.gather(*farewells, return_exceptions=True)  # one that is lost stops nobody

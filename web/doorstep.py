@@ -20,11 +20,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from lounge.errors import Code
 from lounge.words import say
 from web import protocol
+from web.patience import Patience
 from web.porch import Place, Porch
 
 RETRY_WITHIN_SECONDS = 8
-ABORT = "lounge.abort"
-"""In `scope["extensions"]` of a request: how to drop a peer that takes nothing of a long answer."""
 
 
 class Due(Enum):
@@ -44,11 +43,13 @@ class Doorstep(HttpToolsProtocol):
         self._place: Place | None = None
         self._due = self._timed = Due.NOTHING
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: Patience
         self._head_bytes = 0
         self._head_too_long = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._patience = Patience(self.loop, transport, self._not_read)
         address = self._porch.bounded(self.client[0] if self.client else None)
         if self._porch.connections.enter(address):
             self._place = Place(self._porch, address)
@@ -61,6 +62,7 @@ class Doorstep(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._patience.end()
         if self._place is not None:
             self._place.leave()
             self._place = None
@@ -76,11 +78,18 @@ class Doorstep(HttpToolsProtocol):
                 self._refuse_head()
         self._mind()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._patience.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._patience.end()
+
     # -- what the parser tells -------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
         self._due, self._head_bytes = Due.HEAD, 0
 
     def on_headers_complete(self) -> None:
@@ -136,6 +145,11 @@ class Doorstep(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._turn_away("half_open", 503, Code.BUSY, "refusal.busy")
+
+    def _not_read(self) -> None:
+        """The peer takes nothing of its answer, be it a file or a stream of frames."""
+        self._porch.turned_away["not_read"] += 1
+        self.transport.abort()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

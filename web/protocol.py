@@ -17,10 +17,11 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
 from lounge.errors import FLOOD
+from web import patience
+from web.patience import Patience
 
 EXTENSION = "lounge.pipe"
 HIGH_WATER_BYTES = 64 * 1024
-STALLED_SECONDS = 15.0
 BITE_BYTES = 4096
 NOISE_FRAMES = 1_000
 NOISE_SECONDS = 10.0
@@ -40,7 +41,7 @@ class Socket(WebSocketsSansIOProtocol):
     transport: Any
     _on_ready: Callable[[], None] = staticmethod(_nothing)
     _on_stalled: Callable[[], None] = staticmethod(_nothing)
-    _patience: asyncio.TimerHandle | None = None
+    _patience: Patience | None = None
     _lingering: asyncio.TimerHandle | None = None
     _pong = b""
     _is_deaf = False
@@ -99,22 +100,31 @@ class Socket(WebSocketsSansIOProtocol):
         """What was written last has its time; uvicorn would wait for ever for a peer that does not read."""
         super().on_task_complete(task)
         if not self.disconnected:
-            self._lingering = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+            self._lingering = self.loop.call_later(patience.STALLED_SECONDS, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        """It did not answer a ping: what it has not taken by then it will not take."""
+        super().keepalive_timeout()
+        self._lingering = self.loop.call_later(patience.STALLED_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._be_patient()
+        if self._patience is None:
+            self._patience = Patience(self.loop, self.transport, lambda: self._on_stalled())
+        self._patience.begin()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_waiting()
+        if self._patience is not None:
+            self._patience.end()
         if self._pong:
             pong, self._pong = self._pong, b""
             self.write(pong)
         self._on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        if self._patience is not None:
+            self._patience.end()
         if self._lingering is not None:
             self._lingering.cancel()
         super().connection_lost(exc)
@@ -178,22 +188,6 @@ class Socket(WebSocketsSansIOProtocol):
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(DEAF_SECONDS, self.transport.close)
-
-    def _be_patient(self) -> None:
-        self._stop_waiting()
-        left = self.waiting_bytes()
-        self._patience = self.loop.call_later(STALLED_SECONDS, self._look, left)
-
-    def _look(self, left: int) -> None:
-        if self.waiting_bytes() < left:
-            self._be_patient()
-        else:
-            self._on_stalled()
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
 
 
 def frame(payload: bytes, opcode: int) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.responses import Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lounge.belongings import Shelf
 from lounge.doctors import Visit
@@ -51,9 +52,9 @@ async def _serve(
     pipe = SocketPipe(websocket, websocket.scope["extensions"][protocol.EXTENSION])
     metrics = websocket.state.metrics
     connection = Connection(lounge, metrics, pipe, dialect, visit, shelf, epoch)
-    connection.open()
-    connection.expect_command()
     try:
+        connection.open()
+        connection.expect_command()
         await _read(websocket, connection, kind)
     finally:
         connection.part()
@@ -97,7 +98,8 @@ class SocketPipe:
         return await self._socket.wait_ready()
 
     async def close(self, code: Close, reason: str) -> None:
-        await self._websocket.close(code, reason)
+        with suppress(WebSocketDisconnect, RuntimeError):  # it was lost in this very moment
+            await self._websocket.close(code, reason)
 
     def abort(self) -> None:
         self._socket.abort()

@@ -25,8 +25,7 @@ from web import commands, wire
 from web.accounts import read_body, read_bytes
 from web.connection import Connection, seated
 from web.dialects import NOT_DECODED, STREAM, diagnosis
-from web.doorstep import ABORT
-from web.protocol import HIGH_WATER_BYTES, STALLED_SECONDS
+from web.protocol import HIGH_WATER_BYTES
 from web.visitor import address_of, require_act
 
 ALIVE_SECONDS = 15.0
@@ -52,12 +51,12 @@ async def command(request: Request) -> Response:
     lounge: Lounge = request.state.lounge
     epoch = lounge.door.epoch
     visit = await require_act(request)
-    shelf = await lounge.belongings.of(visit.doctor.id)
-    payload = await read_bytes(request, FRAME_BYTES)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)
-    attendance = Attendance(lounge, guest, shelf, _NOBODY)
-    asker = commands.Asker(lounge, attendance, STREAM, visit.doctor.language)
+    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
     try:
+        payload = await read_bytes(request, FRAME_BYTES)
+        shelf = await lounge.belongings.of(visit.doctor.id)
+        attendance = Attendance(lounge, guest, shelf, _NOBODY)
+        asker = commands.Asker(lounge, attendance, STREAM, visit.doctor.language)
         frame = await _answered(asker, visit.doctor.id, payload)
     finally:
         lounge.door.part(guest)
@@ -93,6 +92,9 @@ async def follow(request: Request) -> Response:
     epoch = lounge.door.epoch
     visit = await require_act(request)
     following = await read_body(request, Following, most=FRAME_BYTES)
+    if lounge.door.epoch != epoch:  # the body took its time, and somebody was revoked meanwhile
+        epoch = lounge.door.epoch
+        visit = await require_act(request)
     shelf = await lounge.belongings.of(visit.doctor.id)
     place = seated(lounge, request.state.porch, visit.doctor.id, address_of(request))
     metrics = request.state.metrics
@@ -110,21 +112,22 @@ routes = [
 
 
 class StreamPipe:
-    """Holds what was written until the answer takes it, at most about as much as a socket would."""
+    """Holds what was written until the answer takes it, at most about as much as a socket would.
+
+    A client that takes nothing of the answer is dropped by the doorstep.
+    """
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
-        self._ready, self._stalled = _nothing, _nothing
-        self._patience: asyncio.TimerHandle | None = None
+        self._ready: Callable[[], None] = _nothing
         self._room = asyncio.Event()
         self._room.set()
         self.changed = asyncio.Event()
         self.is_closed = False
-        self.aborted = asyncio.Event()
 
-    def listen(self, ready: Any, stalled: Any) -> None:
-        self._ready, self._stalled = ready, stalled
+    def listen(self, ready: Callable[[], None], stalled: Callable[[], None]) -> None:
+        self._ready = ready
 
     def write(self, frames: bytes) -> None:
         if self.is_closed:
@@ -132,10 +135,8 @@ class StreamPipe:
         self._parts.append(frames)
         self._size += len(frames)
         self.changed.set()
-        if not self.is_ready() and self._patience is None:
+        if not self.is_ready():
             self._room.clear()
-            loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(STALLED_SECONDS, self._stalled)
 
     def is_ready(self) -> bool:
         return self._size < HIGH_WATER_BYTES
@@ -146,26 +147,19 @@ class StreamPipe:
 
     def take(self) -> bytes:
         """Everything that was written since the last time."""
+        was_full = not self.is_ready()
         taken, self._parts, self._size = b"".join(self._parts), [], 0
         self.changed.clear()
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if was_full:
             self._room.set()
             self._ready()
         return taken
 
     async def close(self, code: Close, reason: str) -> None:
-        self._end()
+        self.abort()
 
     def abort(self) -> None:
-        self.aborted.set()
-        self._end()
-
-    def _end(self) -> None:
         self.is_closed = True
-        if self._patience is not None:
-            self._patience.cancel()
         self._room.set()
         self.changed.set()
 
@@ -173,6 +167,7 @@ class StreamPipe:
 class _Followed(Connection):
     """A connection whose commands are all joins, given at the start."""
 
+    most_in_flight = OWN_ROOMS
     settled = 0
     has_news = False
     _said_bye = False
@@ -211,15 +206,11 @@ class _Answer(Response):
         work = self._poll if self._following.poll else self._stream
         with self._place:
             self._connection = self._admit(self._pipe)
-            self._connection.open(welcome=self._following.welcome)
             try:
+                self._connection.open(welcome=self._following.welcome)
                 for join in self._following.joins:
                     self._connection.take(join)
-                # whoever takes nothing any more is not waited for
-                await _until_first(work(send), _hung_up(receive), self._pipe.aborted.wait())
-                if self._pipe.aborted.is_set():
-                    scope["extensions"][ABORT]["abort"]()
-                    await _hung_up(receive)
+                await _until_first(work(send), _hung_up(receive))
             finally:
                 self._connection.part()
 

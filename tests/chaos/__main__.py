@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="the quick half, at a lower rate")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--rate", type=float, help="says a second")
-    parser.add_argument("--only", default="", metavar="WORDS", help="faults whose names hold this")
+    parser.add_argument("--only", default="", metavar="WORDS", help="names of faults, or parts")
     parser.add_argument("--report", type=Path, metavar="FILE", help="the same as Markdown")
     return parser.parse_args()
 

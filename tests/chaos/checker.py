@@ -350,6 +350,8 @@ class Walk:
         self._rooms: set[str] = set()
         self._seen: set[Place] = set()
         self._true: set[Place] = set()
+        self._lost: set[Place] = set()
+        """Heard from a database that was replaced: another line of this doctor may still stand there."""
         self._number = 0
         self._ended = 0.0
         self._gone = case.revoked.get(client, float("inf")) + REVOKED_SECONDS
@@ -395,7 +397,7 @@ class Walk:
         view.owes = None
         place = (line["room"], view.since or 0)
         oldest = int(self._store.rooms.get(line["room"], {}).get("oldest", 1))
-        if place in self._true and oldest <= place[1] + 1:
+        if place in self._true - self._lost and oldest <= place[1] + 1:
             yield self._breach("C5", f"{line['room']} was reset, and its cursor was good", line)
 
     def _live(self, line: Line) -> Iterator[Breach]:
@@ -423,7 +425,9 @@ class Walk:
         wrong = self._differs(line)
         if wrong is None:
             self._true.add(place)
-        elif not self._case.is_lapsed(line["t"]):
+        elif self._case.is_lapsed(line["t"]):
+            self._lost.add(place)
+        else:
             yield self._breach("C4", f"heard at {place} {wrong}", line)
         self._seen.add(place)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.chaos.house import House, Server
+from tests.chaos.house import House
+from tests.chaos.server import Server
 
+Act = Callable[[House], Awaitable[str]]
+"""Brings a fault about, heals it, and returns its evidence."""
 PATIENCE_SECONDS = 40.0
 
 

@@ -12,15 +12,10 @@ import json
 import os
 import random
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,99 +26,14 @@ from lounge.settings import Settings, from_environment
 from tests.chaos.cluster import Cluster
 from tests.chaos.journal import FACTS, Journal
 from tests.chaos.proxy import Proxy
-from tests.processes import Running, wait_until_gone
+from tests.chaos.server import OPEN_SECONDS, Server
+from tests.processes import Running
 from tests.redis_proxy import RedisProxy
 from web.valkey import EmbeddedValkey
 
 ROOT = Path(__file__).parents[2]
 Backend = Literal["sqlite", "postgres"]
 SERVERS: dict[Backend, int] = {"sqlite": 1, "postgres": 2}
-OPEN_SECONDS = 60.0
-
-
-class Server:
-    """One `lounge serve` with its places to be killed at, always at the same port."""
-
-    def __init__(self, environ: dict[str, str], log: Path) -> None:
-        self.port = _free_port()
-        self.starts = 0
-        self._environ = environ
-        self._log = log
-        self._running: Running | None = None
-        self._reading = threading.Thread()
-
-    async def start(self) -> None:
-        """Returns once it says that it is open."""
-        self._running = Running(
-            *("-m", "tests.chaos.marked", str(self.port)), stdin=None, **self._environ
-        )
-        self._reading = threading.Thread(target=_read, args=(self._running, self._log), daemon=True)
-        self._reading.start()
-        self.starts += 1
-        await self.says("The lounge is open at ")
-
-    @property
-    def said(self) -> list[str]:
-        assert self._running
-        return self._running.said
-
-    async def says(self, words: str, after: int = 0) -> None:
-        """Waits for a line with these words, not among the first `after` ones. Raises TimeoutError."""
-        async with asyncio.timeout(OPEN_SECONDS):
-            while not any(words in line for line in self.said[after:]):
-                assert self._reading.is_alive(), self.said
-                await asyncio.sleep(0.02)
-
-    def worker(self) -> psutil.Process:
-        assert self._running
-        return self._running.descendant("web.worker")
-
-    def family(self) -> list[psutil.Process]:
-        """All of it, the supervisor first."""
-        assert self._running
-        return [psutil.Process(self._running.pid), *self._running.descendants()]
-
-    def signal(self, number: int) -> None:
-        assert self._running
-        self._running.signal(number)
-
-    async def kill(self) -> None:
-        """All of it, as the kernel would; returns once it is gone."""
-        family = self.family()
-        for each in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
-        await self.gone(family)
-
-    async def gone(self, family: Sequence[psutil.Process]) -> int:
-        """Its exit code, once everybody in it has ended."""
-        assert self._running
-        await asyncio.to_thread(self._reading.join, OPEN_SECONDS)
-        code = await asyncio.to_thread(self._running.exit_code)
-        await asyncio.to_thread(wait_until_gone, list(family[1:]))
-        return code
-
-    async def ready(self) -> bool:
-        """It takes messages, and hears of the others."""
-        path = f"http://127.0.0.1:{self.port}/readyz"
-        is_ready = await asyncio.to_thread(_get, path) is not None
-        return is_ready and (await self.metrics()).get("lounge_bus_up") == 1
-
-    async def metrics(self) -> dict[str, float]:
-        """What it counts of itself; labels stand in braces as they come. Empty while it does not answer."""
-        text = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.port}/metrics")
-        lines = (line.rpartition(" ") for line in (text or "").splitlines() if line[:1] != "#")
-        return {name: float(value) for name, _, value in lines}
-
-    def close(self) -> None:
-        """Ends it, whatever state it is in."""
-        if self._running:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for each in self.family():
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        each.kill()
-            self._reading.join(OPEN_SECONDS)
-            self._running.close()
 
 
 class House:
@@ -167,10 +77,11 @@ class House:
         return Redis.from_url(self.valkey.url)
 
     def valkey_process(self) -> psutil.Process:
+        path = self.valkey.url.removeprefix("unix://")
         (found,) = [
             each
             for each in psutil.Process().children(recursive=True)
-            if each.name() == "valkey-server"
+            if each.name() == "valkey-server" and path in " ".join(each.cmdline())
         ]
         return found
 
@@ -267,6 +178,8 @@ async def _open_stores(house: House, ending: contextlib.AsyncExitStack) -> None:
         source = str(ROOT / "tests/chaos/disk.c")
         command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(house.disk), source, "-ldl"]
         await asyncio.to_thread(subprocess.run, command, check=True)
+    else:
+        print("NO C COMPILER: a full or failing disk is not planned.", file=sys.stderr)
 
 
 async def _open_cluster(house: House, ending: contextlib.AsyncExitStack) -> None:
@@ -302,57 +215,6 @@ async def _open_servers(house: House, ending: contextlib.AsyncExitStack) -> None
         house.proxies.append(await ending.enter_async_context(Proxy(server.port)))
 
 
-class Crowd:
-    """Clients in a process of their own, which begin to talk when everybody is live."""
-
-    def __init__(
-        self, house: House, name: str, tokens: Sequence[str], ports: Sequence[int]
-    ) -> None:
-        self._house = house
-        self._tokens = tokens
-        self._ports = ports
-        self.name = name
-        self.out = house.out / name
-        self._running: Running | None = None
-
-    async def come(self, rooms: int, rate: float, *more: str) -> None:
-        """Returns when all of them are live."""
-        self.out.mkdir()
-        file = self._house.folder / f"tokens-{self.name}"
-        file.write_text("\n".join(self._tokens))
-        names = ",".join(f"bench/{n}" for n in range(1, rooms + 1))
-        self._running = Running(
-            *("-m", "tests.chaos.client", "--ports", ",".join(map(str, self._ports))),
-            *("--tokens", str(file), "--rooms", names, "--rate", str(rate)),
-            *("--seconds", "86400", "--out", str(self.out), "--seed", str(self._house.seed), *more),
-        )
-        self._house.crowds.append(self._running)
-        await asyncio.to_thread(self._running.heard, "live")
-
-    async def quiet(self) -> None:
-        """Returns when nobody waits for an answer any more."""
-        assert self._running
-        self._running.signal(signal.SIGUSR1)
-        await asyncio.to_thread(self._running.heard, "quiet")
-
-    async def leave(self) -> None:
-        """Everybody is gone; the journals lie beside those of the other crowds."""
-        assert self._running
-        self._running.signal(signal.SIGTERM)
-        code = await asyncio.to_thread(self._running.exit_code)
-        assert code == 0, self._running.said
-        for journal in self.out.glob("client-*.jsonl"):
-            number = journal.name.removeprefix("client-")
-            journal.rename(self._house.out / f"client-{self.name}-{number}")
-        with (self._house.out / FACTS).open("a") as facts:
-            facts.write((self.out / FACTS).read_text())
-        shutil.rmtree(self.out)
-
-    def close(self) -> None:
-        if self._running:
-            self._running.close()
-
-
 def _count(is_so: Callable[[dict[str, Any]], bool], since: dict[Path, int]) -> int:
     count = 0
     for path, at in since.items():
@@ -360,26 +222,3 @@ def _count(is_so: Callable[[dict[str, Any]], bool], since: dict[Path, int]) -> i
             file.seek(at)
             count += sum(is_so(json.loads(line)) for line in file if line.endswith(b"\n"))
     return count
-
-
-def _get(url: str) -> str | None:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            text: str = answer.read().decode()
-            return text
-    except (OSError, urllib.error.HTTPError):
-        return None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _read(running: Running, log: Path) -> None:
-    """A server whose words nobody reads stands still when the pipe is full."""
-    with contextlib.suppress(AssertionError, ValueError):
-        running.heard("\0")
-    with log.open("a") as file:
-        file.writelines(f"{line}\n" for line in running.said)

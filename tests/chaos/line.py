@@ -269,7 +269,7 @@ class Line:
         places.append((event["seq"], event["id"]))
 
     def _joined(self, join: Frame, answer: Frame) -> None:
-        if answer["op"] == "error":  # come back later and ask for everything again, if that may help
+        if answer["op"] == "error":  # ask for everything again, if that may help
             self._is_refused = answer["code"] == "forbidden"
             self._wait = answer.get("retry_after")
             asyncio.get_running_loop().create_task(self._transport.close())

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
+from tests.chaos.crowd import Crowd
 from tests.chaos.dump import dump
 from tests.chaos.evidence import NotFired
-from tests.chaos.faults import STALLED
-from tests.chaos.house import ROOT, Backend, Crowd, House, open_house
+from tests.chaos.house import ROOT, Backend, House, open_house
+from tests.chaos.on_servers import STALLED
 from tests.chaos.plan import Step, planned
 from tests.chaos.report import Happened, Line, markdown
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import web.patience
 import web.streams
 from lounge.limits import CONNECTIONS_PER_DOCTOR, SAYS
 from tests.hostile.attack import line_of, masked, not_reading, somebody, status, write
@@ -184,7 +185,7 @@ async def test_of_forty_streams_of_one_doctor_twenty_are_refused_and_leave_nothi
 async def test_a_stream_that_is_not_read_is_cut_off(
     house: House, mallory: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web.streams, "STALLED_SECONDS", SOON)
+    monkeypatch.setattr(web.patience, "STALLED_SECONDS", SOON)
     for _ in range(20):
         await mallory.say(ROOM, "x" * 8_000)
     join = json.dumps({"joins": [{"op": "join", "ref": n, "room": ROOM} for n in range(50)]})

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import update
 
+import web.patience
 from lounge.limits import IN_FLIGHT
 from storage.schema import room as room_table
 from tests.hostile.attack import line_of, masked, not_reading, somebody
 from tests.hostile.crowd import ROOM
 from tests.support import Guest, House, Refused, new_cid, until
 from web import connection as connections
-from web import protocol
 
 MOST_WAITING_BYTES = 256 * 1024
 """What one client that does not read may cost in memory."""
@@ -73,7 +73,7 @@ async def test_a_client_that_never_reads_is_dropped_and_nobody_waits_for_it(
         live = house.lounge.hub.live(room)
         assert live is not None
         await until(lambda: len(live.cursors) == len(speakers) + 1)
-        monkeypatch.setattr(protocol, "STALLED_SECONDS", 1.0)
+        monkeypatch.setattr(web.patience, "STALLED_SECONDS", 1.0)
         waiting = 0
         for n in range(15):
             for speaker in speakers:
@@ -101,7 +101,7 @@ async def test_a_client_that_asks_and_never_reads_takes_little_memory(
             json.dumps({"op": "history", "ref": n, "room": room, "after": 0, "x": "x" * 99})
             for n in range(IN_FLIGHT)
         ]
-        monkeypatch.setattr(protocol, "STALLED_SECONDS", 1.0)
+        monkeypatch.setattr(web.patience, "STALLED_SECONDS", 1.0)
         stalled.transport.write(b"".join(masked(0x81, frame.encode()) for frame in asking))
         waiting = 0
 

@@ -63,7 +63,7 @@ def tried(mutant: Mutant, sound: Path) -> Verdict:
 
 def failing(mutants: Sequence[Mutant], sound: Path) -> str:
     """What is said when their tests do not all pass without any mutant; empty when they do."""
-    tests = sorted({test for each in mutants for test in each.tests})
+    tests = list(dict.fromkeys(test for each in mutants for test in each.tests))
     code, said = _tested(sound, tests, SOUND_SECONDS)
     seeds = max((each.seeds for each in mutants), default=0)
     if code == 0 and seeds:
@@ -97,7 +97,7 @@ def _run(tree: Path, most_seconds: float, module: str, *arguments: str) -> tuple
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree), "COLUMNS": "1000"},
+        env={**os.environ, "PYTHONPATH": str(tree), "COLUMNS": "300"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -238,7 +238,7 @@ _NOTES = (
     f"{LONGEST_SECONDS:.0f} s, or when a 503 says. {MEANWHILE * ROOMS} messages are committed "
     "meanwhile. The seconds run from the drop to the last client's last entry or `live`.",
     "Reads of logs are those that `/metrics` counts; scans are PostgreSQL's own count, by table. "
-    "`/healthz` is asked every 50 ms by a process of its own: how long a request waits for the "
-    "event loop, since the worker was there.",
+    "`/healthz` is asked every 50 ms by a process of its own: how long a new request waits behind the "
+    "storm, since the worker was there.",
     f"With limits on, the clients come from {_SOURCES} addresses.",
 )
