@@ -19,7 +19,7 @@ WORLD = "world"
 @pytest.fixture(scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncIterator[House]:
     folder: Path = tmp_path_factory.mktemp("house")
-    async with open_house(folder, redis_url) as house:
+    async with open_house(folder, redis_url, bench=True) as house:
         await house.fill_crowd()
         yield house
 

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -287,7 +288,7 @@ async def test_who_is_signed_out_while_her_body_is_on_its_way_reads_nothing(hous
             asking = asyncio.create_task(client.post(path, content=slowly()))
             await begun.wait()
             if path == "/api/commands":
-                await until(lambda n=guests: len(house.lounge.door.guests()) == n + 1)
+                await until(partial(_is_one_more, house, guests))
             else:
                 await _last_used(house, doctor_id)
             await house.lounge.doctors.end_token(doctor_id, id)
@@ -295,6 +296,10 @@ async def test_who_is_signed_out_while_her_body_is_on_its_way_reads_nothing(hous
             go_on.set()
             answer = await asking
         assert b"said afterwards" not in answer.content, path
+
+
+def _is_one_more(house: House, guests: int) -> bool:
+    return len(house.lounge.door.guests()) == guests + 1
 
 
 async def _last_used(house: House, doctor_id: str) -> None:
