@@ -14,6 +14,7 @@ from tests import chromium, postgres
 from tests.missing import unavailable
 from tests.postgres import fresh_database
 from tests.processes import Run, running
+from tests.stores import BOTH, Stores, open_either, wipe
 from web.valkey import EmbeddedValkey
 
 
@@ -42,6 +43,22 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
     url = fresh_database(postgres_url)
     yield url
     postgres.drop_database(url)
+
+
+@pytest.fixture(scope="module", params=BOTH)
+async def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stores]:
+    """Both stores, on SQLite and then on PostgreSQL."""
+    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
+        yield stores
+
+
+@pytest.fixture
+async def stores(both: Stores) -> Stores:
+    """The same, empty."""
+    await wipe(both)
+    return both
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select
@@ -16,23 +15,9 @@ from storage import identities
 from storage.belongings import DAY_MS
 from storage.database import StorageError
 from storage.identity_schema import belongings
-from tests.stores import BOTH, START, Clock, Stores, add_ana, doctor_by, open_either, wipe
+from tests.stores import START, Clock, Stores, add_ana, doctor_by
 
 FIRST_PINS = ("specialty/cardiology", "country/ca", "world")
-
-
-@pytest.fixture(scope="module", params=BOTH)
-async def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
-        yield stores
-
-
-@pytest.fixture
-async def stores(both: Stores) -> Stores:
-    await wipe(both)
-    return both
 
 
 @pytest.fixture

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
 
 from lounge import demo
 from lounge.demo import CAST, NotForShow, synthetic
 from lounge.errors import Refusal
-from tests.stores import BOTH, START, Stores, add_ana, open_either, wipe
-
-
-@pytest.fixture(scope="module", params=BOTH)
-async def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
-        yield stores
-
-
-@pytest.fixture
-async def stores(both: Stores) -> Stores:
-    await wipe(both)
-    return both
+from tests.stores import START, Stores, add_ana
 
 
 async def test_each_badge_of_the_cast_is_shared_by_five(stores: Stores) -> None:

@@ -27,33 +27,16 @@ from lounge.knocks import PER_ACCOUNT, PER_ADDRESS, WINDOW_MS
 from lounge.passwords import Passwords
 from storage.identity_schema import attempt, doctor, session, token
 from tests.stores import (
-    BOTH,
     QUICK,
     START,
     Clock,
     Stores,
     add_ana,
     doctor_by,
-    open_either,
-    wipe,
 )
 
 EMAIL, PASSWORD = "ana@clinic.test", "correct horse"
 MINUTE = 60_000
-
-
-@pytest.fixture(scope="module", params=BOTH)
-async def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
-        yield stores
-
-
-@pytest.fixture
-async def stores(both: Stores) -> Stores:
-    await wipe(both)
-    return both
 
 
 @pytest.fixture

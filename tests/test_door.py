@@ -16,7 +16,7 @@ from lounge.errors import RESTART, REVOKED, SIGNED_OUT, Close, Code, Refusal, St
 from storage import gate, schema
 from storage.database import Database
 from storage.identity_schema import doctor, revocation
-from tests.stores import BOTH, Stores, add_ana, doctor_by, open_either, wipe
+from tests.stores import Stores, add_ana, doctor_by, wipe
 
 ANA = Doctor(
     id="ana",
@@ -353,20 +353,6 @@ async def test_two_revocations_in_a_row_do_not_refuse_who_stands(
 
 
 # with both stores
-
-
-@pytest.fixture(scope="module", params=BOTH)
-async def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
-        yield stores
-
-
-@pytest.fixture
-async def stores(both: Stores) -> Stores:
-    await wipe(both)
-    return both
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -16,21 +16,7 @@ from storage.database import StorageError
 from storage.identity_schema import me_entry
 from storage.me_log import Bounds
 from storage.schema import outbox
-from tests.stores import BOTH, Stores, add_ana, doctor_by, open_either, wipe
-
-
-@pytest.fixture(scope="module", params=BOTH)
-async def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stores]:
-    async with open_either(request, tmp_path_factory.mktemp("stores")) as stores:
-        yield stores
-
-
-@pytest.fixture
-async def stores(both: Stores) -> Stores:
-    await wipe(both)
-    return both
+from tests.stores import Stores, add_ana, doctor_by
 
 
 @pytest.fixture
