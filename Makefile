@@ -17,7 +17,7 @@ run: .venv/.run ## Open the lounge as a demonstration, on this machine only
 
 test: .venv/.dev ## Run every test, on real parts (pass arguments by T="-k words")
 	@$(V)/python -m tests.chromium
-	$(V)/python -m pytest -n 3 --dist loadfile $(T)
+	$(V)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 mutants: .venv/.dev ## Break each promise on purpose: a test must notice (some by T="no-dedup")
 	$(V)/python -m tests.mutants $(T)

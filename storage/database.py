@@ -90,7 +90,7 @@ class Database:
             async with self._patience(WRITE_SECONDS), self._writer.begin() as connection:
                 yield connection
             if self.is_sqlite and self._wal_bytes() > WAL_LIMIT_BYTES:
-                await self._checkpoint("PASSIVE")  # what was committed stands, whatever comes of it
+                await self._checkpoint("PASSIVE")
 
     def _patience(self, seconds: float) -> AbstractAsyncContextManager[Any]:
         """A server that stands still is not waited for; SQLite's own patience is with its locks."""

@@ -84,7 +84,7 @@ async def _process(url: str, room: str, house: str, key: bytes) -> AsyncIterator
     def resumed() -> None:
         process.resumed += 1
 
-    redis = Redis.from_url(url)
+    redis = Redis.from_url(url, socket_timeout=None)
     process = Process(room, Bus(redis, house, key, hear, resumed), redis)
     running = asyncio.create_task(process.bus.run())
     try:

@@ -32,7 +32,7 @@ from tests.stores import BOTH
 from tests.support import Guest, House, new_cid, open_house, until
 from web import connection
 
-TRIALS = 50
+TRIALS = 30
 LATE_MS = 1_000
 """So long after a revocation's commit nothing that was said later may still reach the doctor."""
 COOKIE = "lounge_session"

@@ -38,7 +38,7 @@ from typing import Any
 CATCH_UP_SECONDS = 5.0
 REVOKED_SECONDS = 1.0
 REDACTED_SECONDS = 1.5
-DESCRIPTORS = 10
+DESCRIPTORS = 40  # pools of connections to two databases fill as they are needed
 CONTEXT = 20
 UNDECIDED = {"storage", "internal"}
 """Codes after which nobody can say whether it was kept."""
