@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import contextlib
 import importlib
 import os
@@ -24,7 +23,6 @@ from web.ending import ABANDONED_SECONDS, ANSWER_SECONDS, DRAIN_SECONDS, PUT_AWA
 from web.porch import Porch
 
 MAX_FRAME_BYTES = 65_536
-_COLLECTED_AFTER = (10_000, 20, 50)  # thousands of connections are alive, not garbage
 _BEAT_SECONDS = 1.0
 
 
@@ -60,9 +58,6 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()  # what a process begins with stays: no collection goes through it again
-        gc.set_threshold(*_COLLECTED_AFTER)
         self._lifeline.send(b"+")
         self._beat()
 
