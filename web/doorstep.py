@@ -23,7 +23,7 @@ from web import protocol
 from web.patience import Patience
 from web.porch import Place, Porch
 
-RETRY_WITHIN_SECONDS = 8
+RETRY_WITHIN_SECONDS = 4
 
 
 class Due(Enum):
