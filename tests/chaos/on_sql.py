@@ -119,7 +119,7 @@ async def restored(house: House) -> str:
         await house.cluster.restore("lounge", house.folder / "copy")
     else:
         await asyncio.to_thread(_swap, house)
-    await asyncio.sleep(0.5)  # what clients still had to read of the old one
+    await asyncio.sleep(5)  # for what clients had still to read of the old one
     house.facts.note("restored", copied=copied)
     await asyncio.gather(*(server.start() for server in house.servers))
     return await written(house, before, lambda line: line["event"] == "reset", 1, "resets")
