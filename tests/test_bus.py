@@ -417,13 +417,14 @@ async def faulty(quick: None) -> AsyncIterator[Faulty]:
 
 
 async def test_while_redis_is_stopped_it_is_not_up_and_afterwards_it_is(faulty: Faulty) -> None:
+    buses = (faulty.ours.bus, faulty.other.bus)
     stopped = await faulty.signal(signal.SIGSTOP)
     try:
-        await until(lambda: faulty.ours.bus.canaries_missed >= channels.bus.CANARIES)
-        assert not faulty.ours.bus.is_up
+        await until(lambda: all(bus.canaries_missed >= channels.bus.CANARIES for bus in buses))
+        assert not any(bus.is_up for bus in buses)
     finally:
         os.kill(stopped.pid, signal.SIGCONT)
-    await until(lambda: faulty.ours.bus.resubscribed > 0 and faulty.other.bus.resubscribed > 0)
+    await until(lambda: all(bus.resubscribed > 0 for bus in buses))
     await faulty.works_again()
 
 

@@ -215,7 +215,7 @@ async def _spend(
         evening.outputs["lounge store while open"] = await _settled(server, evening, database)
         await _go_wrong(server, evening, database, guests[0])
         evening.outputs["metrics"] = (await http.get("/metrics")).content
-        here = await _dumped(redis_url)  # as long as somebody is there
+        here = await _with_leases(redis_url)
         await _leave(server, evening, http, guests)
         evening.outputs["redis values"] = here + await _dumped(redis_url)
     assert server.process
@@ -457,6 +457,14 @@ async def _monitored(redis_url: str) -> AsyncIterator[bytearray]:
     yield commands
     writer.close()
     await listening
+
+
+async def _with_leases(redis_url: str) -> bytes:
+    """What Valkey holds while somebody is there, once the next tick has said so."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while b":here:" not in (dumped := await _dumped(redis_url)):
+            await asyncio.sleep(0.1)
+    return dumped
 
 
 async def _dumped(redis_url: str) -> bytes:

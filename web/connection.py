@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Protocol
 
-import structlog
-
 from lounge.attendance import Arrival, Attendance, Gone
 from lounge.belongings import Shelf
 from lounge.doctors import Visit
@@ -32,8 +30,6 @@ from web.dialects import NOT_DECODED, Dialect, diagnosis
 from web.metrics import Metrics
 from web.porch import Porch
 from web.version import VERSION
-
-log = structlog.get_logger()
 
 BAD_FRAMES = 10
 BAD_FRAME_SECONDS = 60.0

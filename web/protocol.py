@@ -100,12 +100,16 @@ class Socket(WebSocketsSansIOProtocol):
         """What was written last has its time; uvicorn would wait for ever for a peer that does not read."""
         super().on_task_complete(task)
         if not self.disconnected:
-            self._lingering = self.loop.call_later(patience.STALLED_SECONDS, self.transport.abort)
+            self._linger()
 
     def keepalive_timeout(self) -> None:
         """It did not answer a ping: what it has not taken by then it will not take."""
         super().keepalive_timeout()
-        self._lingering = self.loop.call_later(patience.STALLED_SECONDS, self.transport.abort)
+        self._linger()
+
+    def _linger(self) -> None:
+        if self._lingering is None:
+            self._lingering = self.loop.call_later(patience.STALLED_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -227,13 +228,11 @@ class _Answer(Response):
         await send(_body(b"", more=False))
 
     async def _poll(self, send: Send) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS):
                 while not self._has_enough():
                     self._pipe.changed.clear()
                     await self._pipe.changed.wait()
-        except TimeoutError:
-            pass
         body = self._pipe.take()
         await send(_start({**_STREAM_HEADERS, "content-length": str(len(body))}))
         await send(_body(body, more=False))
