@@ -15,8 +15,9 @@ from tests.postgres import drop_database, fresh_database
 
 @asynccontextmanager
 async def addresses(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
-    """Settings that lead to empty, upgraded databases; none for the SQLite of the data folder."""
-    if request.param == "sqlite":
+    """Settings that lead to empty, upgraded databases; none for the SQLite of the data folder, which
+    is what a fixture without a parameter gets."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         yield {}
         return
     async with on_postgres(request.getfixturevalue("postgres_url")) as settings:

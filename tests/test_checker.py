@@ -459,6 +459,14 @@ def _heard_after_the_revocation(story: Story) -> None:
     story.known("revoked")["t"] -= 5
 
 
+def _let_in_after_the_revocation(story: Story) -> None:
+    """It has everything already, so that nothing is sent to it."""
+    last = story.rows[-1]["seq"]
+    place: Line = {"room": ROOM, "from": last + 1, "head": last}
+    story.known("revoked").update(client="dora", t=story.t - 20)
+    story.tell("dora", "attach", conn=1, **place)
+
+
 def _accepted_after_the_revocation(story: Story) -> None:
     revoked = story.known("revoked")
     revoked.update(client="ben", t=story.one("ben", "recv")["t"] - 0.5)
@@ -542,6 +550,7 @@ DEFECTS: dict[Defect, str] = {
     _left_before_it_was_due: "vacuous",
     _numbered_out_of_order: "C7",
     _heard_after_the_revocation: "C8",
+    _let_in_after_the_revocation: "C8",
     _accepted_after_the_revocation: "C8",
     _replayed_what_was_redacted: "C8",
     _heard_in_another_room: "C10",

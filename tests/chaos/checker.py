@@ -11,7 +11,8 @@ what stands in them) and a dump of the lounge store, and exits with 1 when there
          goes on where it stood, and is reset only with reason
     C6   5 s after quiet and the last fault every client is there and has reached the head
     C7   what one connection said is numbered in the order in which it said it
-    C8   1 s after a revocation nothing more is heard or accepted; 1.5 s after a redaction no text is replayed
+    C8   of what was committed 1 s after a revocation nothing is heard, nobody is let in and nothing accepted;
+         1.5 s after a redaction no text is replayed
     C9   the delay from ack to everybody who was live (p99, only with --fresh-p99)
     C10  no text in a file where none belongs (--search), and none in another room
     C11  descriptors, tasks and memory are back where they were
@@ -103,6 +104,10 @@ class Store:
 
     def head(self, room: str) -> int:
         return int(self.rooms.get(room, {}).get("last_seq", 0))
+
+    def since(self, place: Place) -> float:
+        """When the server wrote it there, in seconds since 1970; however late a client may read of it."""
+        return float(self.rows[place]["at"]) / 1000 if place in self.rows else 0.0
 
     def is_gone(self, row: Line) -> bool:
         """Its text was taken away by a redaction that stands in the log."""
@@ -363,7 +368,7 @@ class Walk:
             if event == "recv":
                 yield from self._recv(line)
             elif event == "attach":
-                self._attach(line)
+                yield from self._attach(line)
             elif event in ("live", "reset"):
                 yield from self._live(line) if event == "live" else self._reset(line)
             elif event == "close":
@@ -374,8 +379,10 @@ class Walk:
                 break
         yield from self._unobserved()
 
-    def _attach(self, line: Line) -> None:
+    def _attach(self, line: Line) -> Iterator[Breach]:
         room, since = line["room"], line.get("since")
+        if line["t"] > self._gone < self._store.since((room, line["head"])):
+            yield self._breach("C8", f"was let into {room} after it was revoked", line)
         view = View(line["from"], since, line["t"], line["head"])
         before = self._views.get((line["conn"], room))
         if before is not None:
@@ -415,8 +422,8 @@ class Walk:
 
     def _recv(self, line: Line) -> Iterator[Breach]:
         place, view = (line["room"], line["seq"]), self._views.get((line["conn"], line["room"]))
-        if line["t"] > self._gone:
-            yield self._breach("C8", f"heard {place} after it was revoked", line)
+        if line["t"] > self._gone < self._store.since(place):
+            yield self._breach("C8", f"heard {place}, said after it was revoked", line)
         if self._case.sent_in.get(line.get("hash", ""), place[0]) != place[0]:
             yield self._breach("C10", f"heard at {place} what was said in another room", line)
         if view is None:
