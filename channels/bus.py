@@ -6,11 +6,14 @@ the pattern. Houses that share a Redis hear nothing of each other, for channels 
 
 A subscription can be lost in silence, so each process also says something to itself every second, on
 `lounge:<house>:canary:<its own>`, and begins anew when it hears nothing of it.
+
+What is true only for a moment goes over `lounge:<house>:signal`: heard now or never, and kept nowhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +36,7 @@ RETRY_SECONDS = 0.5
 SUBSCRIBE_SECONDS = 3.0
 CANARY_SECONDS = 1.0
 CANARIES = 3
+SIGNALS = 200
 REFUSED_LOG_SECONDS = 60.0
 
 _AWAY = (RedisError, OSError, TimeoutError)
@@ -51,11 +55,12 @@ class Bus:
         key: bytes,
         hear: Callable[[Hint], None],
         resumed: Callable[[], None],
+        signalled: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         """`key` of 32 bytes, the same in all processes of the house.
 
         `resumed` is called each time the subscription stands anew, the first time too: hints may have
-        been missed before.
+        been missed before. `signalled` hears what others gave to `signal`.
         """
         self._redis = redis
         self._hear = hear
@@ -63,7 +68,12 @@ class Bus:
         self._outbox = Outbox()
         self._seal = Seal(key)
         self._canary = Seal(key)
+        self._aside = Seal(key)
+        self._hear_signal = signalled
+        self._signals: deque[bytes] = deque(maxlen=SIGNALS)
+        self._is_signalled = asyncio.Event()
         self.channel = f"lounge:{house}:room:"
+        self.signal_channel = f"lounge:{house}:signal"
         self.canary_channel = f"lounge:{house}:canary:{self._canary.origin.hex()}"
         self._stands = asyncio.Event()
         self._patience: asyncio.Timeout | None = None
@@ -87,10 +97,17 @@ class Bus:
         """Queue a hint. When too much waits, the oldest lose their entries, then their place."""
         self.dropped += self._outbox.put(hint)
 
+    def signal(self, body: bytes) -> None:
+        """Tell the other processes what is true only now. Lost while Redis is away; the oldest go first."""
+        if self.is_up:
+            self._signals.append(body)
+            self._is_signalled.set()
+
     async def run(self) -> None:
         """Publish and listen for ever, whatever Redis does."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._publish_all())
+            tasks.create_task(self._signal_all())
             tasks.create_task(self._listen())
             tasks.create_task(self._watch())
 
@@ -103,6 +120,14 @@ class Bus:
             if not await self._published(self._seal, messages):
                 self.dropped += len(hints)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _signal_all(self) -> None:
+        while True:
+            await self._is_signalled.wait()
+            self._is_signalled.clear()
+            messages = [(self.signal_channel, body) for body in self._signals]
+            self._signals.clear()
+            await self._published(self._aside, messages)
 
     async def _published(self, seal: Seal, messages: list[tuple[str, bytes]]) -> bool:
         try:
@@ -128,7 +153,7 @@ class Bus:
 
     async def _follow(self, subscription: PubSub) -> None:
         """Hear everything. Raises TimeoutError when there is no patience left, and what redis-py does."""
-        patterns = (self.channel + "*", self.canary_channel)
+        patterns = (self.channel + "*", self.canary_channel, self.signal_channel)
         async with asyncio.timeout(SUBSCRIBE_SECONDS) as self._patience:
             try:
                 await subscription.psubscribe(*patterns)
@@ -159,6 +184,8 @@ class Bus:
         try:
             if channel == self.canary_channel.encode():
                 self._take_canary(channel, sealed)
+            elif channel == self.signal_channel.encode():
+                self._take_signal(channel, sealed)
             else:
                 self._take_hint(channel, sealed)
         except (Refused, msgspec.DecodeError, UnicodeError) as error:
@@ -171,6 +198,11 @@ class Bus:
         if opened.origin != self._seal.origin:
             room = channel.decode().removeprefix(self.channel)
             self._hear(unpack(room, opened.body))
+
+    def _take_signal(self, channel: bytes, sealed: bytes) -> None:
+        opened = self._aside.open(channel, sealed)
+        if opened.origin != self._aside.origin:
+            self._hear_signal(opened.body)
 
     def _refuse(self, error: Exception, exc_info: bool = False) -> None:
         """Count it; at most once a minute say so, and never what it held."""

@@ -11,15 +11,19 @@ from channels.hub import LiveRoom, Place
 from channels.log import asked
 from lounge import policy, private
 from lounge.belongings import Shelf
-from lounge.conversation import Seat
+from lounge.conversation import Outcome, Seat
 from lounge.doctors import Doctor
 from lounge.door import Guest
 from lounge.errors import Code, Refusal
 from lounge.events import By, Present
-from lounge.limits import OWN_ROOMS, READS, SEARCHES
+from lounge.limits import CHANGES, OWN_ROOMS, READS, SEARCHES, SIGNALS
 from lounge.opening import Lounge
-from lounge.rooms import Title
+from lounge.personas import FEW, Face, persona_id
+from lounge.rooms import Room, Title
 from lounge.search import Found
+from lounge.signals import Signal
+from lounge.talks import Place as TalkPlace
+from lounge.talks import is_talk
 from lounge.transcript import Stretch
 
 __all__ = ["Arrival", "Attendance", "Gone", "RoomStanding", "Subscriber"]
@@ -48,8 +52,23 @@ class Arrival:
         return self.live.oldest
 
     @property
+    def is_over(self) -> bool:
+        """A talk that was ended: it can be read."""
+        return self.seat is not None and self.seat.talk is not None and self.seat.talk.is_over
+
+    @property
     def you(self) -> list[By]:
-        return [] if self.seat is None else [self.seat.persona.by]
+        return [] if self.seat is None else self.seat.dress.you()
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """As whom a guest is in a room: all her faces, the chosen one, and whom she does not wish to read."""
+
+    you: list[By]
+    face: Face
+    exact: bool
+    ignored: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +86,16 @@ class RoomStanding:
 class Attendance:
     """Where one guest is. Raises Refusal for what the policy declines, StorageError, and Gone."""
 
-    def __init__(self, lounge: Lounge, guest: Guest, shelf: Shelf, subscriber: Subscriber) -> None:
+    def __init__(
+        self,
+        lounge: Lounge,
+        guest: Guest,
+        shelf: Shelf,
+        subscriber: Subscriber,
+        overheard: Callable[[Signal], None] = lambda _: None,
+    ) -> None:
+        """`overheard` is called with what the other one of a talk signals."""
+        self._overheard = overheard
         self._lounge = lounge
         self._guest = guest
         self._shelf = shelf
@@ -85,7 +113,7 @@ class Attendance:
         if room == private.ROOM:
             self._verified()
         else:
-            seat = await self._lounge.conversation.take_seat(self._guest, room)
+            seat = await self._lounge.conversation.take_seat(self._guest, room, self._shelf)
         hub, name = self._lounge.hub, self._name(room)
         live: LiveRoom = await asked(lambda done: hub.enter(name, done))
         place = Place.KNOWN
@@ -107,8 +135,8 @@ class Attendance:
         self._cursors[arrival.room] = cursor
         self._seats[arrival.room] = arrival.seat
         if arrival.seat is not None:
-            self._lounge.news.roster.enter(arrival.room, self._member(arrival.room))
             self._shelf.joined(arrival.room)
+            self._be_here(arrival.room, arrival.seat.talk)
         return cursor
 
     def follow(self, arrival: Arrival, cursor: Cursor) -> None:
@@ -126,7 +154,8 @@ class Attendance:
             self._verified()
             self._seats[room] = None
         else:
-            self._seats[room] = await self._lounge.conversation.take_seat(self._guest, room)
+            conversation = self._lounge.conversation
+            self._seats[room] = await conversation.take_seat(self._guest, room, self._shelf)
 
     def leave(self, room: str) -> None:
         """Nothing of the room reaches this connection any more."""
@@ -134,7 +163,9 @@ class Attendance:
         if cursor is None:
             return
         self._lounge.hub.leave(self._name(room), cursor)
-        if seat is not None:
+        if is_talk(room):
+            self._lounge.signals.leave(room, self)
+        elif seat is not None:
             self._lounge.news.roster.leave(room, self._member(room))
 
     def leave_all(self) -> None:
@@ -153,6 +184,83 @@ class Attendance:
             raise Refusal(Code.FORBIDDEN, "refusal.me")
         return seat
 
+    # -- faces -----------------------------------------------------------------------------------
+
+    def worn(self, room: str) -> Worn:
+        """As whom the guest is in a joined room."""
+        seat = self.seat(room)
+        return Worn(seat.dress.you(), *seat.dress.chosen, self._shelf.ignored(seat.home))
+
+    async def wear(self, room: str, face: Face, exact: bool | None) -> None:
+        """Speak with this face there from now on; `exact` stays as it was when it is None."""
+        self._lounge.limits.spend(CHANGES, self._guest.doctor.id)
+        seat = self.seat(room)
+        await self._lounge.conversation.preview(seat, face, exact)  # it is one of hers
+        if seat.talk is None:
+            was = self._shelf.is_exact(room, face)
+            self._shelf.wear(room, face, exact=was if exact is None else exact)
+
+    async def preview(self, room: str, face: Face | None, exact: bool | None) -> By:
+        """Exactly what others would see."""
+        self._lounge.limits.spend(READS, self._guest.doctor.id)
+        persona = await self._lounge.conversation.preview(self.seat(room), face, exact)
+        return persona.by
+
+    async def retire(self, room: str) -> list[By]:
+        """Be somebody new there; who has not spoken since the last time stays who she is."""
+        self._lounge.limits.spend(CHANGES, self._guest.doctor.id)
+        seat = self.seat(room)
+        seat.dress.retire()
+        return seat.dress.you()
+
+    def ignore(self, room: str, persona: str, on: bool) -> list[str]:
+        """Whom the guest does not wish to read there."""
+        self._lounge.limits.spend(CHANGES, self._guest.doctor.id)
+        seat = self.seat(room)
+        id = persona_id(persona)
+        if id is None or id in seat.dress.ids:
+            raise Refusal(Code.INVALID, "refusal.ignore", field="persona")
+        self._shelf.ignore(seat.home, persona, on)
+        return list(self._shelf.ignored(seat.home))
+
+    def crowd(self, room: str) -> tuple[int, bool]:
+        """How many doctors the room admits, and whether they are too few to hide among."""
+        members = self._lounge.personas.crowd.members(self.seat(room).home)
+        return members, members < FEW
+
+    # -- in talks --------------------------------------------------------------------------------
+
+    async def answer_talk(self, talk: str, accept: bool, cid: str) -> Outcome:
+        """Accept a talk that the guest was asked for, or not."""
+        return await self._lounge.asking.answer(self._guest, talk, accept, cid)
+
+    def signal(self, room: str, *, seq: int | None = None, on: bool | None = None) -> None:
+        """Tell the other one what is true now, unless one's own switch is off."""
+        talk = self.seat(room).talk
+        if talk is None:
+            raise Refusal(Code.INVALID, "refusal.talk_only", field="room")
+        self._lounge.limits.spend(SIGNALS, self._guest.doctor.id)
+        live = self._lounge.hub.live(room)
+        if seq is not None and live is not None:
+            seq = min(seq, live.ring.head)
+        if self._shelf.signals and not talk.is_over:
+            self._lounge.signals.pass_on(Signal(room, talk.own.id, seq, on))
+
+    def turn_signals(self, on: bool) -> None:
+        """One's own switch, for all talks and sockets."""
+        self._verified()
+        self._shelf.signal(on)
+
+    @property
+    def signals(self) -> bool:
+        """How that switch stands."""
+        return self._shelf.signals
+
+    def overhear(self, signal: Signal) -> None:
+        """As an ear of `lounge.signals`."""
+        if self._shelf.signals and not self._guest.ended and self._lounge.door.is_sure():
+            self._overheard(signal)
+
     # -- reading ---------------------------------------------------------------------------------
 
     async def history(
@@ -160,7 +268,7 @@ class Attendance:
     ) -> Stretch:
         """A page of a room's past, joined or not."""
         self._lounge.limits.spend(READS, self._guest.doctor.id)
-        name = readable(self._lounge, self._guest.doctor, room)
+        name = await readable(self._lounge, self._guest.doctor, room)
         stretch = await self._lounge.transcript.stretch(
             name, before=before, after=after, around=around, limit=limit
         )
@@ -219,24 +327,38 @@ class Attendance:
     def present(self, room: str) -> Present:
         if room == private.ROOM:
             return Present(min=1, max=1)
+        if is_talk(room):  # of two, a count would be one's coming and going
+            return Present(min=1, max=2)
         return self._lounge.news.present(room)
 
     # -- privates --------------------------------------------------------------------------------
 
     def _own_rooms(self) -> list[str]:
         doctor, rooms = self._guest.doctor, self._lounge.rooms
-        known = ((id, rooms.find(id)) for id in self._shelf.rooms if id != private.ROOM)
+        known = ((id, self._find(id)) for id in self._shelf.rooms if id != private.ROOM)
         own = [id for id, room in known if room and policy.may_enter(doctor, room, rooms)]
         return [private.ROOM, *own][:OWN_ROOMS]
 
     def _standing(self, room_id: str) -> RoomStanding:
-        room = self._lounge.rooms.find(room_id)
+        room = self._find(room_id)
         assert room is not None
         standing = self._lounge.news.standing(self._name(room_id))
         left = unread(standing.says, self._shelf.marks.get(room_id))
         return RoomStanding(
             room_id, room.title, room.kind, standing.seq, left, self.present(room_id)
         )
+
+    def _find(self, room_id: str) -> Room | None:
+        if is_talk(room_id):
+            return self._lounge.talks.room(self._shelf, room_id)
+        return self._lounge.rooms.find(room_id)
+
+    def _be_here(self, room: str, talk: TalkPlace | None) -> None:
+        if talk is None:
+            self._lounge.news.roster.enter(room, self._member(room))
+        else:
+            self._lounge.talks.know(self._shelf, talk)
+            self._lounge.signals.listen(room, talk.own.id, self)
 
     async def _fresh(self, live: LiveRoom) -> int:
         """Back to the 50th last say, at most 500 entries."""
@@ -259,8 +381,10 @@ class Attendance:
         return self._me if room == private.ROOM else room
 
 
-def readable(lounge: Lounge, doctor: Doctor, room: str) -> str:
+async def readable(lounge: Lounge, doctor: Doctor, room: str) -> str:
     """The hub's name of a room that this doctor may read. Raises Refusal."""
+    if is_talk(room):
+        return (await lounge.talks.admit(doctor, room)).talk.slug
     if room != private.ROOM:
         return policy.admit(doctor, room, lounge.rooms).id
     if not doctor.verified:

@@ -28,6 +28,9 @@ log = structlog.get_logger()
 MOST_OWN = 50
 MOST_PINNED = 200
 MOST_MARKS = 200
+MOST_IGNORED = 200
+ANY_ROOM = ""
+"""Under this `faces` holds the one worn where none was chosen."""
 LATEST_SECONDS = 60.0
 _BATCH = 100
 _LABEL = "belongings"
@@ -35,12 +38,20 @@ _random = SystemRandom()
 
 
 class Things(msgspec.Struct, frozen=True):
-    """What the sealed row holds. Rooms come most recent first; marks and faces, last."""
+    """What the sealed row holds. Rooms come most recent first; marks and faces, last.
+
+    By room: the face worn there, the faces whose badge is exact, how many personas were retired, and the ids
+    of those whom she does not wish to read.
+    """
 
     own: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     marks: dict[str, tuple[int, int]] = {}
     faces: dict[str, str] = {}
+    exact: dict[str, tuple[str, ...]] = {}
+    retired: dict[str, int] = {}
+    ignored: dict[str, tuple[str, ...]] = {}
+    signals: bool = True
 
 
 Change = Callable[[Things], Things]
@@ -54,6 +65,11 @@ class Shelf:
         self._things = things
         self._due = due
         self._pending: dict[tuple[str, str], Change] = {}
+
+    @property
+    def things(self) -> Things:
+        """All that lies on it, as it stands."""
+        return self._things
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -79,6 +95,23 @@ class Shelf:
     def faces(self) -> Mapping[str, str]:
         return self._things.faces
 
+    def is_exact(self, room: str, face: str) -> bool:
+        """Whether she knowingly shows her whole badge there with this face."""
+        return face in self._things.exact.get(room, ())
+
+    def retired(self, room: str) -> int:
+        """How many personas she has retired there."""
+        return self._things.retired.get(room, 0)
+
+    def ignored(self, room: str) -> tuple[str, ...]:
+        """Whom she does not wish to read there, by id as on the wire."""
+        return self._things.ignored.get(room, ())
+
+    @property
+    def signals(self) -> bool:
+        """Whether "seen" and "writing" are sent and shown in her talks."""
+        return self._things.signals
+
     def joined(self, room: str) -> None:
         self._change(("joined", room), lambda things: _joined(things, room))
 
@@ -90,8 +123,30 @@ class Shelf:
         if seq > self.marks.get(room, (0, 0))[0]:
             self._change(("read", room), lambda things: _read(things, room, seq, says))
 
-    def wear(self, room: str, face: str) -> None:
+    def face(self, room: str) -> str | None:
+        """The face chosen for a room, else the one for rooms in which none was."""
+        return self.faces.get(room) or self.faces.get(ANY_ROOM)
+
+    def wear(self, room: str, face: str, *, exact: bool = False) -> None:
+        """The face worn there from now on, and whether with the whole badge."""
         self._change(("wear", room), lambda things: _wearing(things, room, face))
+        self._change((f"exact {face}", room), lambda things: _exact(things, room, face, exact))
+
+    def retire(self, room: str, retired: int) -> None:
+        """So many are retired there; it only ever goes up."""
+        most = max(retired, self.retired(room))
+        self._change(("retire", room), lambda things: _retired(things, room, most))
+
+    def ignore(self, room: str, persona: str, on: bool) -> None:
+        """Raises Refusal when she ignores too many already."""
+        if on and len(self.ignored(room)) >= MOST_IGNORED:
+            raise Refusal(Code.INVALID, "refusal.ignored", most=MOST_IGNORED)
+        change = lambda things: _ignoring(things, room, persona, on)  # noqa: E731
+        self._change((f"ignore {persona}", room), change)
+
+    def signal(self, on: bool) -> None:
+        """Turn the switch of `signals`."""
+        self._change(("signals", ""), lambda things: msgspec.structs.replace(things, signals=on))
 
     def _change(self, what: tuple[str, str], change: Change) -> None:
         """The last change of a kind and room is the one that counts."""
@@ -233,3 +288,27 @@ def _read(things: Things, room: str, seq: int, says: int) -> Things:
 
 def _wearing(things: Things, room: str, face: str) -> Things:
     return msgspec.structs.replace(things, faces={**things.faces, room: face})
+
+
+def _exact(things: Things, room: str, face: str, exact: bool) -> Things:
+    others = tuple(other for other in things.exact.get(room, ()) if other != face)
+    faces = (*others, face) if exact else others
+    return msgspec.structs.replace(things, exact=_with(things.exact, room, faces))
+
+
+def _retired(things: Things, room: str, retired: int) -> Things:
+    most = max(retired, things.retired.get(room, 0))
+    return msgspec.structs.replace(things, retired={**things.retired, room: most})
+
+
+def _ignoring(things: Things, room: str, persona: str, on: bool) -> Things:
+    others = tuple(other for other in things.ignored.get(room, ()) if other != persona)
+    ignored = (*others, persona) if on else others
+    return msgspec.structs.replace(things, ignored=_with(things.ignored, room, ignored))
+
+
+def _with(
+    kept: Mapping[str, tuple[str, ...]], room: str, values: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    rest = {other: theirs for other, theirs in kept.items() if other != room}
+    return rest | {room: values} if values else rest

@@ -6,52 +6,40 @@ to the writer as one act. Nothing is answered before it is committed.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import secrets
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Protocol
 
 from limits import RateLimitItem
 
 from lounge import guard, policy
+from lounge.acting import Acting, Plan, Request, Seat, may_add
+from lounge.belongings import Shelf
 from lounge.door import Door, Guest
 from lounge.errors import Code, Refusal
+from lounge.faces import Dress, Ids, Met, Wardrobe, Worn, face_of
 from lounge.gathered import Gathered
 from lounge.keys import Keys
 from lounge.limits import CHANGES, REPORTS, SAYS, TEXT_CODE_POINTS, Limits
+from lounge.names import candidates
 from lounge.notices import letter
-from lounge.personas import (
-    ANONYMOUS,
-    Persona,
-    Personas,
-    decode_badge,
-    encode_badge,
-)
+from lounge.personas import ANONYMOUS, Face, Persona, Personas
 from lounge.rooms import Catalogue, Room
-from lounge.turns import Turns
-from storage import entries, index, reports
-from storage.acts import (
-    Act,
-    CidConflict,
-    Draft,
-    Letter,
-    Missed,
-    Outcome,
-    PersonaRow,
-    QueueFull,
-    Stale,
-    Step,
-)
-from storage.database import Database, Locked, StorageError
-from storage.entries import Standing
+from lounge.talks import Place, Talks, is_talk
+from lounge.titles import Title
+from lounge.turns import Turn
+from storage import entries, index, personas, reports
+from storage.acts import Draft, Letter, Noted, Outcome
+from storage.database import Database
+from storage.entries import Shown, Standing
 from storage.tokenizer import index_terms
 from storage.writer import Writer
 
-__all__ = ["Conversation", "Outcome", "Seat"]
+__all__ = ["Conversation", "Outcome", "Plan", "Request", "Seat"]
 
 REPORT_KINDS = frozenset(
     {
@@ -63,38 +51,24 @@ REPORT_KINDS = frozenset(
         "other",
     }
 )
-ATTEMPTS = 5
+THANKS = "🙏"
+"""The reaction that says that an entry helped; nobody thanks herself."""
 
 
-@dataclass(slots=True)
-class Seat:
-    """A guest in a room: the room, its number in SQL and the persona they speak with there."""
+class Sanctions(Protocol):
+    """Who may not speak just now."""
 
-    guest: Guest
-    room: Room
-    number: int
-    persona: Persona
-    stored: str | None
-    """The badge that the persona's row holds; None before its first say."""
-    turns: Turns = field(default_factory=Turns)
+    def may_speak(self, doctor_id: str, room_id: str) -> None:
+        """Raises Refusal `muted`."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A command's identity: what makes a repetition of it the same."""
+class Seals(Protocol):
+    """What the officers will open together, if ever."""
 
-    dedup: bytes
-    fingerprint: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What an act will do, once it is known how things stand."""
-
-    draft: Draft | None
-    steps: tuple[Step, ...] = ()
-    persona: PersonaRow | None = None
-    letters: tuple[Letter, ...] = ()
+    def seal(self, doctor_id: str) -> bytes | None:
+        """The author of a persona, sealed to them; None without officers."""
+        ...
 
 
 class Conversation:
@@ -111,35 +85,77 @@ class Conversation:
         limits: Limits,
         keys: Keys,
         doctor_ids: Callable[[], Awaitable[list[str]]],
+        real_name: Callable[[str], Awaitable[str]],
+        talks: Talks,
+        sanctions: Sanctions | None = None,
+        seals: Seals | None = None,
     ) -> None:
+        """`real_name` of a doctor's id: asked only by her own act."""
         self._database = database
-        self._writer = writer
         self._personas = personas
         self._catalogue = catalogue
-        self._door = door
         self._limits = limits
         self._keys = keys
-        self._receipt_key = keys.persona.subkey("receipt")
         self._doctor_ids = doctor_ids
+        self._real_name = real_name
+        self._talks = talks
+        self._sanctions = sanctions
+        self._seal = seals.seal if seals else _unsealed
         self._numbers: dict[str, int] = {}
-        self._badges = Gathered(self._badges_of)
+        self._rows = Gathered(self._rows_of)
+        self._acting = Acting(
+            database=database,
+            writer=writer,
+            catalogue=catalogue,
+            door=door,
+            talks=talks,
+            keys=keys,
+        )
 
     # -- entering --------------------------------------------------------------------------------
 
-    async def take_seat(self, guest: Guest, room_id: str) -> Seat:
-        """Let a guest into a room, as the persona they have there. Asked anew on every join."""
+    async def take_seat(self, guest: Guest, room_id: str, shelf: Shelf) -> Seat:
+        """Let a guest into a room, as whoever they are there. Asked anew on every join."""
+        if is_talk(room_id):
+            return await self.seat_at(guest, await self._talks.admit(guest.doctor, room_id))
         room = policy.admit(guest.doctor, room_id, self._catalogue)
         number = await self.number(room.id)
-        persona_id = self._personas.id_of(guest.doctor.id, room.id)
-        stored = await self._badges.get(persona_id)
-        badge = self._personas.badge_of(guest.doctor)
-        if stored is not None:
-            badge = self._personas.meet(decode_badge(stored), badge)
-        return Seat(guest, room, number, Persona(persona_id, ANONYMOUS, badge), stored)
+        ids = Ids(self._personas, guest.doctor.id, room.id)
+        rows = await self._rows.get(ids.to_look_up(shelf.retired(room.id))) or {}
+        dress = Wardrobe(self._personas, lambda: guest.doctor, room.id, shelf, ids, rows)
+        seat = self._seated(guest, room, number, dress)
+        if dress.needs_name(None):
+            await self.call(seat)
+        return seat
 
-    async def _badges_of(self, persona_ids: Collection[bytes]) -> dict[bytes, str]:
+    async def seat_at(self, guest: Guest, place: Place) -> Seat:
+        """The guest's place in a talk, as the persona that the other one met."""
+        own, number = place.own, await self.number(place.talk.slug)
+        row = (await self._rows.get((own.id,)) or {})[own.id]
+        dress = Met(self._personas, lambda: guest.doctor, own.id, row)
+        return self._seated(guest, place.room, number, dress, place)
+
+    async def seat_above(self, guest: Guest, room_id: str) -> Seat:
+        """A moderator's, for what was reported in a room, also one that they may not enter."""
+        home = await self._talks.home_of(room_id)
+        dress = Met(self._personas, lambda: guest.doctor, secrets.token_bytes(16), _NOBODY)
+        number = await self.number(room_id)
+        room = Room(room_id, Title("", ""), "talk" if is_talk(room_id) else "", listed=False)
+        return Seat(guest, room, number, dress, b"", b"", home=home)
+
+    def _seated(
+        self, guest: Guest, room: Room, number: int, dress: Dress, talk: Place | None = None
+    ) -> Seat:
+        reactor = self._personas.reactor_of(guest.doctor.id, room.id)
+        reporter = self._personas.reporter_of(guest.doctor.id, room.id)
+        return Seat(guest, room, number, dress, reactor, reporter, talk)
+
+    async def _rows_of(
+        self, asked: Collection[tuple[bytes, ...]]
+    ) -> dict[tuple[bytes, ...], dict[bytes, Shown]]:
         async with self._database.reading() as connection:
-            return await entries.badges_of(connection, persona_ids)
+            found = await personas.shown(connection, [id for ids in asked for id in ids])
+        return {ids: {id: found[id] for id in ids if id in found} for ids in asked}
 
     async def number(self, room_id: str) -> int:
         """The room's number in SQL, given on first use."""
@@ -151,62 +167,87 @@ class Conversation:
     # -- speaking --------------------------------------------------------------------------------
 
     async def say(
-        self, seat: Seat, cid: str, text: str, reply_to: int | None, face: str
+        self, seat: Seat, cid: str, text: str, reply_to: int | None, face: Face | None
     ) -> Outcome:
-        """Add a message. The act is queued before the first await, so that order is kept."""
-        request = self._request(seat, cid, "say", text, reply_to, face)
+        """Add a message, with that face or the one worn here.
+
+        The act is queued before the first await, so that order is kept; or its turn is taken before it.
+        """
+        request = self.request(seat, cid, "say", text, reply_to, face)
+        if not seat.dress.needs_name(face):
+            return await self._say(seat, request, text, reply_to, face)
+        turn = seat.turns.take()
         try:
-            self._may_speak(seat, text, face, SAYS)
+            await self.call(seat)
+            return await self._say(seat, request, text, reply_to, face, turn)
+        finally:
+            turn.end()
+
+    async def _say(
+        self,
+        seat: Seat,
+        request: Request,
+        text: str,
+        reply_to: int | None,
+        face: Face | None,
+        turn: Turn | None = None,
+    ) -> Outcome:
+        try:
+            self._may_speak(seat, text, SAYS)
+            worn = seat.dress.wears(face)
         except Refusal as refusal:
-            return await self._recalled(request, refusal)
-        draft = _draft("say", {"text": text}, seat.persona, reply_to, tuple(index_terms(text)))
+            return await self._acting.recalled(request, refusal)
+        draft = _spoken("say", text, worn, reply_to, tuple(index_terms(text)))
         steps = () if reply_to is None else (entries.say_stands(seat.number, reply_to),)
-        persona = _introduction(seat)
-        outcome = await self._commit(seat, request, _Plan(draft, steps, persona))
-        if persona is not None and not outcome.duplicate:
-            seat.stored = persona.badge
+        row = seat.dress.introduction(worn, self._seal)
+        outcome = await self._acting.commit(seat, request, Plan(draft, steps, row), turn)
+        if row is not None and not outcome.duplicate:
+            worn.recorded(outcome.name)
         return outcome
 
     async def edit(self, seat: Seat, seq: int, cid: str, text: str) -> Outcome:
         """Correct one's own message; who reads it later reads the new text."""
-        request = self._request(seat, cid, "edit", seq, text)
+        request = self.request(seat, cid, "edit", seq, text)
         try:
-            self._may_speak(seat, text, seat.persona.face, CHANGES)
+            self._may_speak(seat, text, CHANGES)
         except Refusal as refusal:
-            return await self._recalled(request, refusal)
+            return await self._acting.recalled(request, refusal)
         return await self._change(seat, request, seq, lambda was: self._edit(seat, seq, text, was))
 
     async def redact(self, seat: Seat, seq: int, cid: str, reason: str | None) -> Outcome:
         """Take back one's own message, or hide another's as a moderator, with a reason."""
-        request = self._request(seat, cid, "redact", seq, reason)
+        request = self.request(seat, cid, "redact", seq, reason)
         try:
             self._limits.spend(CHANGES, seat.guest.doctor.id)
             self._clean(reason or "")
         except Refusal as refusal:
-            return await self._recalled(request, refusal)
+            return await self._acting.recalled(request, refusal)
         return await self._change(
             seat, request, seq, lambda was: self._redact(seat, seq, reason, was)
         )
 
     async def react(self, seat: Seat, seq: int, cid: str, emoji: str, on: bool) -> Outcome:
         """Put or take a reaction. What is so already is answered with the entry that made it so."""
-        request = self._request(seat, cid, "react", seq, emoji, on)
+        request = self.request(seat, cid, "react", seq, emoji, on)
         if not _is_emoji(emoji):
             raise Refusal(Code.INVALID, "refusal.emoji", field="emoji")
         try:
+            if on:
+                self.may_be_heard(seat)
             self._limits.spend(CHANGES, seat.guest.doctor.id)
         except Refusal as refusal:
-            return await self._recalled(request, refusal)
+            return await self._acting.recalled(request, refusal)
         body = {"emoji": emoji, "on": on}
-        draft = _draft("react", body, seat.persona, seq)
+        draft = _draft("react", body, seat.reactor, seq)
+        not_by = seat.dress.ids if on and emoji == THANKS else ()
         steps = (
-            entries.say_stands(seat.number, seq),
+            entries.say_stands(seat.number, seq, not_by=not_by),
             entries.put_reaction(
-                self._database.is_sqlite, seat.number, seq, emoji, seat.persona.id, on
+                self._database.is_sqlite, seat.number, seq, emoji, seat.reactor, on
             ),
         )
         try:
-            return await self._commit(seat, request, _Plan(draft, steps))
+            return await self._acting.commit(seat, request, Plan(draft, steps))
         except Refusal as refusal:
             if refusal.code is not Code.NOT_FOUND:
                 raise
@@ -214,14 +255,14 @@ class Conversation:
 
     async def report(self, seat: Seat, seq: int, cid: str, kind: str, note: str | None) -> Outcome:
         """Ask a moderator to look at an entry."""
-        request = self._request(seat, cid, "report", seq, kind, note)
+        request = self.request(seat, cid, "report", seq, kind, note)
         if kind not in REPORT_KINDS:
             raise Refusal(Code.INVALID, "refusal.report_kind", field="kind")
         try:
             self._limits.spend(REPORTS, seat.guest.doctor.id)
             self._clean(note or "")
         except Refusal as refusal:
-            return await self._recalled(request, refusal)
+            return await self._acting.recalled(request, refusal)
         async with self._database.reading() as connection:
             found = await entries.standing(connection, seat.number, seq)
         if found is None:
@@ -232,187 +273,161 @@ class Conversation:
             seq=seq,
             kind=kind,
             note=note,
-            persona=seat.persona.id,
+            persona=seat.reporter,
             at=_now(),
         )
-        return await self._commit(seat, request, _Plan(None, (filing,)))
+        return await self._acting.commit(seat, request, Plan(None, (filing,)))
 
     # -- the acts --------------------------------------------------------------------------------
 
-    async def _edit(self, seat: Seat, seq: int, text: str, was: Standing) -> _Plan:
-        if not policy.may_edit(was.persona == seat.persona.id):
+    async def _edit(self, seat: Seat, seq: int, text: str, was: Standing) -> Plan:
+        if was.persona is None or not policy.may_edit(was.persona in seat.dress.ids):
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
-        draft = _draft("edit", {"text": text}, seat.persona, seq)
+        draft = _spoken("edit", text, seat.dress.said(was.persona, was.shown), seq)
         is_sqlite = self._database.is_sqlite
         steps = (
-            entries.mark_edited(seat.number, seq, seat.persona.id, was.edited),
+            entries.mark_edited(seat.number, seq, was.persona, was.edited),
             index.removal(is_sqlite, seat.number, seq, index_terms(was.text)),
             index.addition(is_sqlite, seat.number, seq, index_terms(text)),
         )
-        return _Plan(draft, steps)
+        return Plan(draft, steps)
 
-    async def _redact(self, seat: Seat, seq: int, reason: str | None, was: Standing) -> _Plan:
-        is_own = was.persona == seat.persona.id
-        if not policy.may_redact(seat.guest.doctor, is_own):
+    async def _redact(self, seat: Seat, seq: int, reason: str | None, was: Standing) -> Plan:
+        is_own = was.persona in seat.dress.ids
+        if not is_own and (seat.talk or not policy.may_redact(seat.guest.doctor, is_own)):
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
         if not is_own and not reason:
             raise Refusal(Code.INVALID, "refusal.reason_needed", field="reason")
         body: dict[str, object] = {"role": "author" if is_own else "moderator", "reason": reason}
-        draft = _draft("redact", body, seat.persona if is_own else None, seq)
+        draft = _draft("redact", body, was.persona if is_own else None, seq)
         removal = index.removal(self._database.is_sqlite, seat.number, seq, index_terms(was.text))
-        letters = () if is_own else await self._letter_to_author(seat, seq, was.persona, reason)
+        letters = () if is_own else await self._letter_to_author(seat, seq, was, reason)
         steps = (*entries.erase(seat.number, seq, was.edited), removal)
-        return _Plan(draft, steps, letters=letters)
+        noted = None if is_own else _hiding(seat, seq, reason)
+        return Plan(draft, steps, letters=letters, noted=noted)
 
     async def _letter_to_author(
-        self, seat: Seat, seq: int, author: bytes | None, reason: str | None
+        self, seat: Seat, seq: int, was: Standing, reason: str | None
     ) -> tuple[Letter, ...]:
-        if author is None:
+        if was.persona is None:
             return ()
-        doctor_id = await self._personas.owner(author, seat.room.id, await self._doctor_ids())
+        doctor_ids, face = await self._doctor_ids(), face_of(was.shown)
+        doctor_id = await self._personas.owner(was.persona, seat.home, doctor_ids, face)
         if doctor_id is None:
             return ()
         notice = {"notice": "hidden", "about": seat.room.id, "target": seq, "reason": reason}
         return (letter(self._keys, doctor_id, notice, at=_now()),)
 
-    # -- committing ------------------------------------------------------------------------------
-
     async def _change(
-        self,
-        seat: Seat,
-        request: _Request,
-        seq: int,
-        plan: Callable[[Standing], Awaitable[_Plan]],
+        self, seat: Seat, request: Request, seq: int, plan: Callable[[Standing], Awaitable[Plan]]
     ) -> Outcome:
         """Compare and set: read how the say stands, and try again if it changed meanwhile."""
-        known = await self._receipt(request)
-        if known is not None:
-            return known
-        for _ in range(ATTEMPTS):
+
+        async def look_and_plan() -> Plan:
             async with self._database.reading() as connection:
                 was = await entries.standing(connection, seat.number, seq)
             if was is None or was.kind != "say" or was.redacted is not None:
                 raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
-            try:
-                return await self._submit(seat, request, await plan(was))
-            except Missed:
-                continue
-        raise Refusal(Code.BUSY, "refusal.busy", retry_after=1)
+            return await plan(was)
 
-    async def _commit(self, seat: Seat, request: _Request, plan: _Plan) -> Outcome:
-        try:
-            return await self._submit(seat, request, plan)
-        except Missed:
-            known = await self._receipt(request)
-            if known is not None:
-                return known
-            raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry") from None
-
-    async def _submit(self, seat: Seat, request: _Request, plan: _Plan) -> Outcome:
-        """Queue the act at once and wait for its commit; after a revocation ask again whether it may be."""
-        turn = seat.turns.take()
-        try:
-            for _ in range(ATTEMPTS):
-                while not turn.is_next(
-                    seat.guest.epoch
-                ):  # asking again must not change their order
-                    await turn.comes(seat.guest.epoch)
-                turn.epoch = seat.guest.epoch
-                try:
-                    return await self._queued(seat, request, plan)
-                except Stale:
-                    turn.epoch = None
-                    await self._door.recheck(seat.guest, self._writer.epoch)
-                    policy.admit(seat.guest.doctor, seat.room.id, self._catalogue)
-        finally:
-            turn.end()
-        raise Refusal(Code.BUSY, "refusal.busy", retry_after=1)
-
-    async def _queued(self, seat: Seat, request: _Request, plan: _Plan) -> Outcome:
-        try:
-            return await self._writer.submit(self._act(seat, request, plan))
-        except QueueFull:
-            raise Refusal(Code.BUSY, "refusal.busy", retry_after=1) from None
-        except CidConflict:
-            raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict") from None
-        except Locked:
-            raise Refusal(Code.BUSY, "refusal.busy", retry_after=2) from None
-        except StorageError:
-            raise Refusal(Code.STORAGE, "refusal.storage", retry_after=2) from None
-
-    def _act(self, seat: Seat, request: _Request, plan: _Plan) -> Act:
-        return Act(
-            room_id=seat.number,
-            dedup=request.dedup,
-            fingerprint=request.fingerprint,
-            epoch=seat.guest.epoch,
-            drafts=() if plan.draft is None else (plan.draft,),
-            steps=plan.steps,
-            persona=plan.persona,
-            letters=plan.letters,
-            scrub=plan.draft is not None and plan.draft.kind == "redact",
-        )
-
-    # -- repetition ------------------------------------------------------------------------------
-
-    def _request(self, seat: Seat, cid: str, *fields: object) -> _Request:
-        """Keyed by the client id, which is kept nowhere: neither hash can be tried without it."""
-        scope = f"{seat.guest.doctor.id}\n{seat.room.id}\n{cid}\n"
-        content = scope + json.dumps(fields, ensure_ascii=False)
-        return _Request(self._hash("who" + scope), self._hash("what" + content))
-
-    def _hash(self, message: str) -> bytes:
-        return hmac.digest(self._receipt_key, message.encode(), hashlib.sha256)[:16]
-
-    async def _recalled(self, request: _Request, refusal: Refusal) -> Outcome:
-        """A repetition gets its first answer, before any limit, mute or mode."""
-        known = await self._receipt(request)
-        if known is None:
-            raise refusal
-        return known
-
-    async def _receipt(self, request: _Request) -> Outcome | None:
-        async with self._database.reading() as connection:
-            found = await entries.receipt_of(connection, request.dedup)
-        if found is None:
-            return None
-        fingerprint, placed = found
-        if fingerprint != request.fingerprint:
-            raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict")
-        return Outcome(placed, duplicate=True)
+        return await self._acting.planned(seat, request, look_and_plan)
 
     async def _as_it_stands(
         self, seat: Seat, seq: int, emoji: str, on: bool, refusal: Refusal
     ) -> Outcome:
         async with self._database.reading() as connection:
             made = await entries.reaction_entry(
-                connection, seat.number, seq, emoji, seat.persona.id, on
+                connection, seat.number, seq, emoji, seat.reactor, on
             )
-        if made is None:
-            raise refusal
-        return Outcome((made,), duplicate=True)
+            was = None if made else await entries.standing(connection, seat.number, seq)
+        if made is not None:
+            return Outcome((made,), duplicate=True)
+        if was is not None and emoji == THANKS and was.persona in seat.dress.ids:
+            raise Refusal(Code.FORBIDDEN, "refusal.own_thanks")
+        raise refusal
+
+    # -- faces -----------------------------------------------------------------------------------
+
+    async def call(self, seat: Seat) -> None:
+        """Have the doctor's real name at hand, for the face that shows it."""
+        seat.dress.is_called(await self._real_name(seat.guest.doctor.id))
+
+    async def preview(self, seat: Seat, face: Face | None, exact: bool | None) -> Persona:
+        """Exactly what others would see of a say."""
+        if seat.dress.needs_name(face):
+            await self.call(seat)
+        persona = seat.dress.previewed(face, exact)
+        return persona if persona.name else await self._first_free(seat, persona)
+
+    async def introduced(self, seat: Seat, request: Request) -> Persona:
+        """As whom they speak here, on record: also when they have not spoken yet."""
+        if seat.dress.needs_name(None):
+            await self.call(seat)
+        worn = seat.dress.wears()
+        row = seat.dress.introduction(worn, self._seal)
+        if row is not None:
+            plan = Plan(None, persona=row)
+            outcome = await self._acting.submit(seat, self._acting.beside(request), plan)
+            if outcome.duplicate:
+                return await self._first_free(seat, worn.persona)
+            worn.recorded(outcome.name)
+        return worn.persona
+
+    async def _first_free(self, seat: Seat, persona: Persona) -> Persona:
+        """The persona as it is on record, or as it would be now."""
+        names = candidates(persona.id)
+        async with self._database.reading() as connection:
+            known = (await personas.shown(connection, [persona.id])).get(persona.id)
+            taken = await personas.taken(connection, seat.number, names)
+        free = next((name for name in names if name not in taken), names[-1])
+        return replace(persona, name=(known and known.name) or free)
+
+    # -- for other acts of a seat ----------------------------------------------------------------
+
+    def request(self, seat: Seat, cid: str, *fields: object) -> Request:
+        """What makes a repetition of a command the same."""
+        return self._acting.request(seat, cid, *fields)
+
+    async def receipt(self, request: Request) -> Outcome | None:
+        """The first answer, if it was done before."""
+        return await self._acting.receipt(request)
+
+    async def perform(self, seat: Seat, request: Request, plan: Plan) -> Outcome:
+        """Do it once. Raises Missed when a guard did not hold."""
+        return await self._acting.submit(seat, request, plan)
+
+    async def planned(
+        self, seat: Seat, request: Request, plan: Callable[[], Awaitable[Plan]]
+    ) -> Outcome:
+        """Plan and do it, anew while a guard does not hold; a repetition gets its first answer."""
+        return await self._acting.planned(seat, request, plan)
+
+    def may_act(self, seat: Seat) -> None:
+        """They are still here, and the room is still open to them."""
+        if seat.guest.ended:
+            raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
+        policy.stays(seat.guest.doctor, seat.room, self._catalogue)
+
+    def may_be_heard(self, seat: Seat) -> None:
+        """They are not muted."""
+        if self._sanctions is not None:
+            self._sanctions.may_speak(seat.guest.doctor.id, seat.room.id)
+
+    def draft(self, seat: Seat, kind: str) -> Draft:
+        """An entry without words, as whoever they are here."""
+        return _shown(_draft(kind, {}, None, None), seat.dress.wears())
 
     # -- rules -----------------------------------------------------------------------------------
 
-    def _may_speak(self, seat: Seat, text: str, face: str, limit: RateLimitItem) -> None:
-        if seat.guest.ended:
-            raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
-        policy.admit(seat.guest.doctor, seat.room.id, self._catalogue)
-        self._coarsen(seat)
+    def _may_speak(self, seat: Seat, text: str, limit: RateLimitItem) -> None:
+        self.may_act(seat)
+        may_add(seat)
+        self.may_be_heard(seat)
         if not text.strip():
             raise Refusal(Code.INVALID, "refusal.empty", field="text")
-        if face != ANONYMOUS:
-            raise Refusal(Code.FORBIDDEN, "refusal.face")
         self._limits.spend(limit, seat.guest.doctor.id)  # first: the guard's work is not free
         self._limits.fill(seat.room.id)
         self._clean(text)
-
-    def _coarsen(self, seat: Seat) -> None:
-        """The k-guard is asked with every say: colleagues may have gone since the join."""
-        shown = seat.persona.badge
-        badge = self._personas.meet(shown, self._personas.badge_of(seat.guest.doctor))
-        if badge != shown:
-            seat.persona = replace(seat.persona, badge=badge)
 
     def _clean(self, text: str) -> None:
         """Short enough, and nothing in it that leads to a person."""
@@ -423,33 +438,39 @@ class Conversation:
             raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy", spans=held)
 
 
-def _introduction(seat: Seat) -> PersonaRow | None:
-    """The persona's row, when it is not there yet or its badge has become coarser."""
-    persona, badge = seat.persona, encode_badge(seat.persona.badge)
-    if badge == seat.stored:
-        return None
-    return PersonaRow(persona.id, persona.face, badge, was=seat.stored)
-
-
-def _draft(
-    kind: str,
-    body: dict[str, object],
-    persona: Persona | None,
-    target: int | None,
-    terms: tuple[str, ...] | None = None,
+def _spoken(
+    kind: str, text: str, worn: Worn, target: int | None, terms: tuple[str, ...] | None = None
 ) -> Draft:
+    draft = _draft(kind, {"text": text}, None, target)
+    return replace(_shown(draft, worn), is_say=kind == "say", terms=terms)
+
+
+def _shown(draft: Draft, worn: Worn) -> Draft:
+    """The draft as one of hers."""
+    persona = worn.persona
+    return replace(
+        draft, persona=persona.id, face=persona.face, badge=worn.badge, name=persona.name
+    )
+
+
+def _hiding(seat: Seat, seq: int, reason: str | None) -> Noted:
+    detail = {"reason": reason or ""}
+    return Noted("entry.hidden", "moderator", f"{seat.room.id} {seq}", detail)
+
+
+def _draft(kind: str, body: dict[str, object], persona: bytes | None, target: int | None) -> Draft:
     return Draft(
         id=secrets.token_urlsafe(12),
         kind=kind,
         salt=secrets.token_bytes(16),
         body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
-        persona=persona.id if persona else None,
-        face=persona.face if persona else None,
-        badge=encode_badge(persona.badge) if persona else None,
+        persona=persona,
         target=target,
-        is_say=kind == "say",
-        terms=terms,
     )
+
+
+def _unsealed(_: str) -> None:
+    """Without officers no author is sealed."""
 
 
 def _is_emoji(emoji: str) -> bool:
@@ -458,6 +479,7 @@ def _is_emoji(emoji: str) -> bool:
     return "So" in kinds and kinds <= _EMOJI_KINDS
 
 
+_NOBODY = Shown(ANONYMOUS, "{}", None)
 _EMOJI_KINDS = frozenset({"So", "Sk", "Mn", "Me", "Cf"})
 
 

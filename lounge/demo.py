@@ -138,6 +138,7 @@ def _cast(now: int) -> Iterator[NewDoctor]:
             roles=" ".join(sorted({"doctor", *each.roles})),
             verified_at=now if each.verified else None,
             created=now,
+            accepted=now,
         )
 
 
@@ -162,6 +163,7 @@ def _made_up(specialty: str, country: str, now: int, *, email: str | None = None
         roles="doctor",
         verified_at=now,
         created=now,
+        accepted=now,
     )
 
 

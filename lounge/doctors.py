@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.credentials.roll import BY_HOUSE, place, word_of_house
 from lounge.errors import Code, Refusal
 from lounge.gathered import Gathered
 from lounge.keys import Keys
 from lounge.knocks import Knocks
+from lounge.notices import account_act
 from lounge.passwords import Passwords
 from lounge.settings import Settings
 from lounge.titles import COUNTRIES, SPECIALTIES
-from storage import gate, identities, visits
+from storage import applications, audit, factors, gate, identities, leavings, visits
 from storage.database import Database, StorageError
 from storage.identities import Crowd, DoctorRecord, NewDoctor
 from storage.visits import Opened, SessionRecord, TokenRecord
@@ -30,9 +33,17 @@ log = structlog.get_logger()
 
 GRADES = ("trainee", "specialist", "generalist")
 LANGUAGES = ("en", "fr")
-ROLES = ("doctor", "moderator", "officer")
+ROLES = ("doctor", "moderator", "officer", "registrar")
+APART = frozenset({"moderator", "officer"})  # what no registrar may be besides
 SESSION_MS = 12 * 3_600_000
 IDLE_MS = 2 * 3_600_000
+PLAIN, SHARED, OWN = "plain", "shared", "own"  # kinds of session, by whose computer it is
+SHARED_IDLE_MS = 10 * 60_000
+LASTING = {PLAIN: SESSION_MS, SHARED: SESSION_MS, OWN: 30 * 24 * 3_600_000}
+IDLE = {PLAIN: IDLE_MS, SHARED: SHARED_IDLE_MS, OWN: IDLE_MS}
+HALF_MS = 5 * 60_000
+SECOND = ("totp", "recovery")
+HOUSE = "operator"
 NOTED_MS = 60_000  # how exactly the last use is known
 CODE_MS = 7 * 24 * 3_600_000
 MOST_TOKENS = 20
@@ -43,13 +54,21 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 class Unrecognised(Refusal):
     """Nobody by this e-mail and password, session or token. At the HTTP door a 401."""
 
-    def __init__(self, key: str = "session.none") -> None:
-        super().__init__(Code.FORBIDDEN, key)
+    def __init__(self, key: str = "session.none", *, asks: tuple[str, ...] = ()) -> None:
+        super().__init__(Code.FORBIDDEN, key, asks=asks)
+
+
+class SecondStep(Refusal):
+    """The password was right; `secret` is for the cookie that waits for the second step."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(Code.FORBIDDEN, "session.second", asks=SECOND)
+        self.secret = secret
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """What the house knows of a doctor: never a name or an address."""
+    """What the house knows of a doctor: never an address, and of names only the one she made up."""
 
     id: str
     country: str
@@ -59,6 +78,10 @@ class Doctor:
     language: str
     roles: frozenset[str]
     verified: bool
+    state: str = "applied"
+    reason: str | None = None
+    accepted: bool = True
+    screen_name: str | None = None
 
     def attributes(self, group: str | None = None) -> Mapping[str, object]:
         """What a room's rule may ask about; `group` is the specialty's."""
@@ -76,16 +99,22 @@ class Doctor:
     @property
     def missing(self) -> tuple[str, ...]:
         """Codes of what stands between this doctor and the rooms."""
-        return () if self.verified else ("verification",)
+        if not self.verified:
+            return ("verification",)
+        return () if self.accepted else ("acceptance",)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A doctor at the door, and the id of the session or token she came with (not its secret)."""
+    """A doctor at the door, and the id of the session or token she came with (not its secret).
+
+    `shared`: on a computer that others use, where only her own acts keep the session open.
+    """
 
     doctor: Doctor
     session: str | None
     token: str | None
+    shared: bool = False
 
     @property
     def id(self) -> str:
@@ -112,6 +141,7 @@ class Doctors:
     ) -> None:
         self._identity = identity
         self._lounge = lounge
+        self._keys = keys
         self._passwords = passwords or Passwords()
         self._clock = clock
         self._unnoted: set[Visit] = set()
@@ -133,11 +163,14 @@ class Doctors:
         label: str,
         address: str,
         replacing: str | None = None,
+        kind: str = PLAIN,
+        device: str | None = None,
     ) -> tuple[Visit, str]:
         """A new session and its secret; the session of the cookie `replacing` ends.
 
-        The answer and the work are the same for unknown and known e-mails. Raises Unrecognised,
-        or Refusal `rate_limited` or `busy` with `retry_after`.
+        `kind`: SHARED on a computer that others use, OWN on her own, where `device` is what its other
+        cookie holds. The answer and the work are the same for unknown and known e-mails. Raises
+        Unrecognised, SecondStep, or Refusal `rate_limited` or `busy` with `retry_after`.
         """
         email = plain_email(email)
         now = self._clock()
@@ -148,28 +181,52 @@ class Doctors:
         verdict = await self._passwords.compare(password, hashed)
         if known is None or hashed is None or not verdict.right:
             raise Unrecognised("session.wrong")
-        opened = await self._open(known, label, replacing, was=hashed, renewed=verdict.renewed)
+        if half := await self._halted(known.id, kind):
+            await self._knocks.forgive(email, address, now)
+            raise SecondStep(half)
+        opened = await self._open(
+            known, label, replacing, kind, device, was=hashed, renewed=verdict.renewed
+        )
         await self._knocks.forgive(email, address, now)
         return opened
 
     async def enter_as(
-        self, doctor_id: str, *, label: str, replacing: str | None = None
+        self,
+        doctor_id: str,
+        *,
+        label: str,
+        replacing: str | None = None,
+        kind: str = PLAIN,
+        device: str | None = None,
     ) -> tuple[Visit, str]:
-        """A session without a password: for the demonstration's cast and tests only."""
+        """A session without a password: whoever calls this has been shown otherwise who she is."""
         async with self._identity.reading() as connection:
             known = await identities.by_id(connection, doctor_id)
         if known is None:
             raise Unrecognised
-        return await self._open(known, label, replacing)
+        return await self._open(known, label, replacing, kind, device)
 
-    async def by_session(self, secret: str) -> Visit | None:
-        """Who holds this cookie; None when it was never good or is no longer."""
+    async def by_session(self, secret: str, device: str | None = None) -> Visit | None:
+        """Who holds this cookie; None when it was never good or is no longer, or is locked.
+
+        A session of her own device is none without that device's own cookie.
+        """
         opened = await self._sessions.get(digest_of(secret))
-        if opened is None:
+        if opened is None or not is_from(opened.device, device):
             return None
-        visit = Visit(_doctor(opened.doctor), opened.id, None)
+        visit = Visit(_doctor(opened.doctor), opened.id, None, opened.kind == SHARED)
         await self._note(visit, opened.used)
         return visit
+
+    async def hash_password(self, password: str) -> str:
+        """Raises Refusal `busy`, or `invalid` for one too short or too long."""
+        return await self._passwords.hash(password)
+
+    async def password_is(self, doctor_id: str, password: str) -> bool:
+        """The same work whether or not she has one. Raises Refusal `busy`."""
+        async with self._identity.reading() as connection:
+            hashed = await identities.password_of(connection, doctor_id)
+        return (await self._passwords.compare(password, hashed)).right
 
     async def by_token(self, secret: str) -> Visit | None:
         """Who holds this bearer token; None when it was never good or is no longer."""
@@ -197,16 +254,19 @@ class Doctors:
         asked = list(visits_)
         sessions, tokens = _ids(asked)
         async with self._identity.reading() as connection:
-            found = await visits.still_open(connection, sessions, tokens, self._clock(), IDLE_MS)
+            found = await visits.still_open(connection, sessions, tokens, self._clock(), IDLE)
         return {
-            visit: Visit(_doctor(found[visit.id]), visit.session, visit.token)
+            visit: replace(visit, doctor=_doctor(found[visit.id]))
             for visit in asked
             if visit.id in found
         }
 
     async def touch(self, visits_: Iterable[Visit]) -> None:
-        """Note that these are in use: an open socket calls for its visit once a minute."""
-        sessions, tokens = _ids(visits_)
+        """Note that these are in use: an open socket calls for its visit once a minute.
+
+        Not those on shared computers: a page left open there is nobody's use.
+        """
+        sessions, tokens = _ids(visit for visit in visits_ if not visit.shared)
         async with self._identity.writing() as connection:
             await visits.touch(connection, sessions, tokens, self._clock())
 
@@ -214,7 +274,13 @@ class Doctors:
 
     async def sessions(self, doctor_id: str) -> list[SessionRecord]:
         async with self._identity.reading() as connection:
-            return await visits.sessions_of(connection, doctor_id, self._clock(), IDLE_MS)
+            return await visits.sessions_of(connection, doctor_id, self._clock(), IDLE)
+
+    async def act_here(self, visit: Visit) -> None:
+        """She does something on a shared computer: its ten minutes begin anew."""
+        if visit.session:
+            async with self._identity.writing() as connection:
+                await visits.touch(connection, [visit.session], [], self._clock())
 
     async def end_session(self, doctor_id: str, session_id: str) -> None:
         """Raises Refusal `not_found` when it is not this doctor's."""
@@ -222,6 +288,22 @@ class Doctors:
             known = await visits.end_session(connection, doctor_id, session_id, self._clock())
             if not known:
                 raise Refusal(Code.NOT_FOUND, "session.unknown")
+
+    async def lock(self, visit: Visit) -> None:
+        """As if it had not been used for too long: its sockets close, and it waits for its owner."""
+        if visit.session:
+            async with self._revoking() as connection:
+                await visits.touch(connection, [visit.session], [], 0)
+
+    async def end_left_behind(self, secret: str | None) -> bool:
+        """End the session of a cookie that opens nothing just now. False when there is none."""
+        if secret is None:
+            return False
+        digest, now = digest_of(secret), self._clock()
+        async with self._identity.writing() as connection:
+            if await visits.locked_session(connection, digest, now, IDLE) is None:
+                return False
+            return await visits.end_session_by_secret(connection, digest, now)
 
     async def sign_out(self, visit: Visit) -> None:
         """End what this visit came with."""
@@ -242,6 +324,7 @@ class Doctors:
                 raise Refusal(Code.INVALID, "token.too_many", most=MOST_TOKENS)
             row = (id, digest_of(secret), doctor_id, label[:LONGEST_LABEL])
             await visits.add_tokens(connection, [row], self._clock())
+            await self._record(connection, doctor_id, "token_made")
         return id, secret
 
     async def end_token(self, doctor_id: str, token_id: str) -> None:
@@ -250,6 +333,7 @@ class Doctors:
             known = await visits.end_token(connection, doctor_id, token_id, self._clock())
             if not known:
                 raise Refusal(Code.NOT_FOUND, "session.unknown")
+            await self._record(connection, doctor_id, "token_ended")
 
     # changing a doctor
 
@@ -268,6 +352,8 @@ class Doctors:
                 raise Refusal(Code.FORBIDDEN, "password.code")
             await identities.set_password(connection, doctor_id, hashed)
             await visits.end_sessions(connection, doctor_id, now)
+            await factors.end_halves(connection, doctor_id)
+            await self._record(connection, doctor_id, "password_set")
         await self._knocks.forgive(email, address, now)
 
     async def set_language(self, doctor_id: str, language: str) -> None:
@@ -277,10 +363,12 @@ class Doctors:
             await identities.set_language(connection, doctor_id, language)
 
     async def set_verified(self, doctor_id: str, verified: bool) -> None:
-        """Open the rooms to a doctor, or close them."""
-        at = self._clock() if verified else None
+        """Open the rooms to a doctor, or close them: the operator's word, whatever sources say."""
+        standing, now = ("verified", None) if verified else ("suspended", BY_HOUSE), self._clock()
         async with self._revoking() as connection:
-            await identities.set_verified(connection, doctor_id, at)
+            if verified:
+                await word_of_house(connection, doctor_id, now)
+            await place(connection, self._keys, doctor_id, *standing, by=HOUSE, now=now)
 
     async def add(
         self,
@@ -294,8 +382,12 @@ class Doctors:
         language: str = "en",
         roles: Collection[str] = (),
         verified: bool = False,
+        accepted: bool = True,
     ) -> str:
-        """A new doctor; returns the one-time code to set her password. Raises Refusal `invalid`."""
+        """A new doctor; returns the one-time code to set her password. Raises Refusal `invalid`.
+
+        `accepted`: the operator has told her what the screens before the first room say.
+        """
         now = self._clock()
         new = NewDoctor(
             id=new_id(),
@@ -309,6 +401,7 @@ class Doctors:
             roles=" ".join(sorted({"doctor", *roles})),
             verified_at=now if verified else None,
             created=now,
+            accepted=now if accepted else None,
         )
         check(new)
         code = secrets.token_urlsafe(16)
@@ -325,7 +418,25 @@ class Doctors:
         async with self._identity.writing() as connection:
             expires = self._clock() + CODE_MS
             await identities.issue_code(connection, digest_of(code), doctor_id, expires)
+            await self._record(connection, doctor_id, "code_issued", by=HOUSE)
         return code
+
+    async def hold(self, doctor_id: str, on: bool) -> None:
+        """Nothing of hers is erased while it is on, whoever leaves. Audited; she is not told."""
+        async with self._identity.writing() as connection:
+            await leavings.hold(connection, doctor_id, self._clock() if on else None)
+            act = "held" if on else "hold_lifted"
+            await audit.append(connection, act, by=HOUSE, about=doctor_id)
+
+    async def set_roles(self, doctor_id: str, roles: Collection[str]) -> None:
+        """What she may be besides a doctor. Raises Refusal `invalid`."""
+        for role in roles:
+            if role not in ROLES:
+                raise Refusal(Code.INVALID, "doctor.role", value=role)
+        keep_apart(roles)
+        async with self._revoking() as connection:
+            await applications.set_roles(connection, doctor_id, frozenset({"doctor", *roles}))
+            await self._record(connection, doctor_id, "roles_changed", by=HOUSE)
 
     async def id_of(self, email: str) -> str | None:
         """For the command line."""
@@ -349,6 +460,8 @@ class Doctors:
         known: DoctorRecord,
         label: str,
         replacing: str | None,
+        kind: str,
+        device: str | None,
         *,
         was: str | None = None,
         renewed: str | None = None,
@@ -370,13 +483,33 @@ class Doctors:
                 doctor_id=known.id,
                 label=label[:LONGEST_LABEL],
                 now=now,
-                expires=now + SESSION_MS,
+                expires=now + LASTING[kind],
+                kind=kind,
+                device=digest_of(device) if kind == OWN and device else None,
             )
             if ended:
                 await gate.raise_epoch(connection)
         if ended:
             await self.move_gate()
-        return Visit(_doctor(known), id, None), secret
+        return Visit(_doctor(known), id, None, kind == SHARED), secret
+
+    async def _halted(self, doctor_id: str, kind: str) -> str | None:
+        """A half session's secret, when this doctor's password is only the first step."""
+        async with self._identity.reading() as connection:
+            totp = await factors.totp_of(connection, doctor_id)
+        if totp is None or totp.confirmed is None:
+            return None
+        secret, now = new_secret(), self._clock()
+        async with self._identity.writing() as connection:
+            half = (digest_of(secret), doctor_id, kind)
+            await factors.add_half(connection, *half, now, now + HALF_MS)
+        return secret
+
+    async def _record(
+        self, connection: AsyncConnection, doctor_id: str, act: str, *, by: str | None = None
+    ) -> None:
+        """An act on her account: told to her, and audited. Last but for the epoch."""
+        await account_act(connection, self._keys, doctor_id, act, now=self._clock(), by=by)
 
     @asynccontextmanager
     async def _revoking(self) -> AsyncIterator[AsyncConnection]:
@@ -388,7 +521,7 @@ class Doctors:
 
     async def _open_sessions(self, digests: Collection[bytes]) -> dict[bytes, Opened]:
         async with self._identity.reading() as connection:
-            return await visits.open_sessions(connection, digests, self._clock(), IDLE_MS)
+            return await visits.open_sessions(connection, digests, self._clock(), IDLE)
 
     async def _open_tokens(self, digests: Collection[bytes]) -> dict[bytes, Opened]:
         async with self._identity.reading() as connection:
@@ -396,7 +529,7 @@ class Doctors:
 
     async def _note(self, visit: Visit, used: int | None) -> None:
         """Write the last use, at most once a minute; a door never closes because that failed."""
-        if used is not None and self._clock() - used < NOTED_MS:
+        if visit.shared or (used is not None and self._clock() - used < NOTED_MS):
             return
         self._unnoted.add(visit)
         async with self._noting:  # thousands come back together after a restart: few transactions
@@ -409,8 +542,20 @@ class Doctors:
                 log.warning("last use not noted", fault=str(fault))
 
 
+def is_from(bound_to: bytes | None, device: str | None) -> bool:
+    """Whether a session's other cookie is there, if it is bound to one."""
+    if bound_to is None:
+        return True
+    return device is not None and hmac.compare_digest(bound_to, digest_of(device))
+
+
 def plain_email(email: str) -> str:
     return email.strip().lower()
+
+
+def is_email(email: str) -> bool:
+    """Whether a letter could be sent there at all."""
+    return _EMAIL.fullmatch(email) is not None
 
 
 def check(new: NewDoctor) -> None:
@@ -428,6 +573,13 @@ def check(new: NewDoctor) -> None:
         raise Refusal(Code.INVALID, "doctor.email", value=new.email)
     if not new.name:
         raise Refusal(Code.INVALID, "doctor.name")
+    keep_apart(new.roles.split())
+
+
+def keep_apart(roles: Collection[str]) -> None:
+    """Who lets doctors in neither moderates them nor can name them. Raises Refusal `invalid`."""
+    if "registrar" in roles and not APART.isdisjoint(roles):
+        raise Refusal(Code.INVALID, "doctor.registrar_apart")
 
 
 def digest_of(secret: str) -> bytes:
@@ -458,6 +610,10 @@ def _doctor(known: DoctorRecord) -> Doctor:
         known.language,
         known.roles,
         known.verified,
+        known.state,
+        known.reason,
+        known.accepted,
+        known.screen_name,
     )
 
 

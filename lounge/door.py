@@ -179,7 +179,7 @@ class Door:
                 guest.end(SIGNED_OUT)
             elif guest.doctor.verified and not visit.doctor.verified:
                 guest.end(REVOKED)
-            elif replace(visit.doctor, language=guest.doctor.language) != guest.doctor:
+            elif _elsewhere(visit.doctor, guest.doctor) != guest.doctor:
                 guest.end(RESTART)  # other rooms may be open to them now, and others closed
             else:
                 guest.visit = visit
@@ -206,3 +206,8 @@ class Door:
             self._gate = await self._doctors.move_gate()
         except StorageError as error:
             log.warning("gate not moved", fault=str(error))  # the next check tries again
+
+
+def _elsewhere(doctor: Doctor, was: Doctor) -> Doctor:
+    """As she is now, but for what no room asks about."""
+    return replace(doctor, language=was.language, screen_name=was.screen_name)

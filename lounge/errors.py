@@ -59,7 +59,8 @@ PROTOCOL = Close(4510)
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     """The lounge declines a command. `key` names the sentence in the catalogue that a person reads.
 
-    `values` fill the sentence's placeholders; `retry_after` is in seconds.
+    `values` fill the sentence's placeholders; `retry_after` is in seconds; `asks` names the ways by
+    which she may show who she is, where that is what is wanted: codes, to clients.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
         *,
         retry_after: float | None = None,
         spans: tuple[Span, ...] = (),
+        asks: tuple[str, ...] = (),
         **values: object,
     ) -> None:
         super().__init__(code.value)
@@ -76,4 +78,5 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
         self.key = key
         self.retry_after = retry_after
         self.spans = spans
+        self.asks = asks
         self.values = values

@@ -86,16 +86,29 @@ class TombstoneEvent(_Event, frozen=True, kw_only=True, tag="tombstone"):
     """What is left of a redacted entry."""
 
 
+class EndEvent(_Event, frozen=True, kw_only=True, tag="end"):
+    """One of its two has ended a talk: nothing is added after this."""
+
+    by: By
+
+
 class NoticeEvent(_Event, frozen=True, kw_only=True, tag="notice"):
-    """A line in a doctor's own log (`me`): `notice` is a code that the client puts into words."""
+    """A line in a doctor's own log (`me`): `notice` is a code that the client puts into words.
+
+    Of a talk it names the room that it has or will have, and the other one; of a reveal, her `name`.
+    """
 
     notice: str
     about: str | UnsetType = UNSET
     target: Seq | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    talk: str | UnsetType = UNSET
+    by: By | UnsetType = UNSET
+    until: Time | UnsetType = UNSET
 
 
-Event = SayEvent | EditEvent | RedactEvent | ReactEvent | TombstoneEvent | NoticeEvent
+Event = SayEvent | EditEvent | RedactEvent | ReactEvent | EndEvent | TombstoneEvent | NoticeEvent
 
 
 class Present(msgspec.Struct, frozen=True, omit_defaults=True):

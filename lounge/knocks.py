@@ -35,8 +35,23 @@ class Knocks:
             by_account = await attempts.count(connection, self._account(email), window)
             by_address = await attempts.count(connection, self._address(address), window)
         if by_account > PER_ACCOUNT or by_address > PER_ADDRESS:
-            wait = (window + 1) * WINDOW_MS - now
-            raise Refusal(Code.RATE_LIMITED, "session.slow_down", retry_after=wait / 1000)
+            raise _slow_down(now)
+
+    async def count_at(self, address: str, now: int) -> None:
+        """One more try of whoever does not say who she is yet. Raises Refusal `rate_limited`."""
+        if self._lifted:
+            return
+        async with self._identity.writing() as connection:
+            tries = await attempts.count(connection, self._address(address), now // WINDOW_MS)
+        if tries > PER_ADDRESS:
+            raise _slow_down(now)
+
+    async def forgive_at(self, address: str, now: int) -> None:
+        """That try was a good one."""
+        if self._lifted:
+            return
+        async with self._identity.writing() as connection:
+            await attempts.take_back(connection, self._address(address), now // WINDOW_MS)
 
     async def forgive(self, email: str, address: str, now: int) -> None:
         """The try was a good one."""
@@ -54,6 +69,11 @@ class Knocks:
 
     def _hash(self, what: str) -> bytes:
         return hmac.digest(self._key, what.encode(), hashlib.sha256)[:16]
+
+
+def _slow_down(now: int) -> Refusal:
+    wait = WINDOW_MS - now % WINDOW_MS
+    return Refusal(Code.RATE_LIMITED, "session.slow_down", retry_after=wait / 1000)
 
 
 def network_of(address: str) -> str:

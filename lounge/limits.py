@@ -24,7 +24,11 @@ SEARCHES = RateLimitItemPerSecond(30, 10, namespace="searches")
 COMMANDS = RateLimitItemPerSecond(400, 10, namespace="commands")
 STRIKES = RateLimitItemPerSecond(100, 10, namespace="strikes")
 ROOM_ACTS = RateLimitItemPerSecond(500, 10, namespace="room")
+EXAMINES = RateLimitItemPerSecond(6, 60, namespace="examines")
+UPLOADS = RateLimitItemPerSecond(20, 60, namespace="uploads")
 REPORTS = RateLimitItemPerSecond(10, 60, namespace="reports")
+ASKS = RateLimitItemPerSecond(6, 3600, namespace="asks")
+SIGNALS = RateLimitItemPerSecond(60, 10, namespace="signals")
 
 
 class Limits:

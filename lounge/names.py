@@ -1,73 +1,95 @@
-"""Made-up names for personas: two plain words, nobody's real name, the same for every reader."""
+"""Made-up names for personas: plain words that English and French spell alike, such as "Lynx Indigo".
+
+One string, the same for every reader: a noun, then an adjective or a colour. The nouns are masculine in
+French and the others end alike there, so that it is good French; an English reader knows every word.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import blake2b
 
+_PAIRS = 6
+_TRIPLES = 4
 
-def name_of(persona: bytes) -> str:
-    """The name of a persona id, such as "Quiet Heron": always the same, and nothing is stored.
 
-    Two personas may share a name (one pair in some 90,000); their ids tell them apart.
+def candidates(persona: bytes) -> tuple[str, ...]:
+    """The names that a persona id may get, the best first: always the same, and nothing is stored.
+
+    The first that is free in its room becomes its own with its first say. The last is free but by a miracle.
     """
-    number = int.from_bytes(blake2b(persona, digest_size=8, person=b"lounge name").digest())
-    first, second = divmod(number % (len(ADJECTIVES) * len(NOUNS)), len(NOUNS))
-    return f"{ADJECTIVES[first]} {NOUNS[second]}"
+    number = _number(persona)
+    names = []
+    for _ in range(_PAIRS):
+        names.append(_pair(number))
+        number //= len(NOUNS) * len(ENDINGS)
+    for _ in range(_TRIPLES):
+        number, place = divmod(number, len(NOUNS) * len(ADJECTIVES) * len(COLOURS))
+        place, colour = divmod(place, len(COLOURS))
+        noun, adjective = divmod(place, len(ADJECTIVES))
+        names.append(f"{NOUNS[noun]} {ADJECTIVES[adjective]} {COLOURS[colour]}")
+    names.append(f"{names[-1]} {number % 900_000 + 100_000}")
+    return tuple(dict.fromkeys(names))
 
 
-# Chosen to be kind and to mean nothing: no word of medicine, illness, skin, faith, nation, party or
-# rank, none that doubles as a common first name, none that is rude in English or French.
-# The order is part of the promise: a word added or taken away renames everybody.
-_ADJECTIVES = """
-Able Active Adept Affable Agile Airy Alpine Ample Amused Apt Ardent Artful Assured Astute Avid Azure
-Balanced Balmy Beaming Bold Boreal Bounding Bountiful Brave Breezy Bright Brisk Bronze Bubbly
-Buoyant Bustling Calm Candid Carefree Careful Caring Centred Certain Cheerful Chipper Civil Clear
-Clever Coastal Cobalt Composed Content Cool Copper Cordial Cosy Courteous Creative Crisp Curious
-Dapper Daring Dashing Dauntless Dawning Deft Devoted Diligent Discreet Dulcet Dynamic Eager Early
-Earnest Ebullient Elegant Eloquent Emerald Endless Epic Even Evening Exact Fearless Festive Fine
-Floating Flowing Fluent Forthright Fragrant Fresh Friendly Frosty Gallant Generous Genial Gentle
-Gifted Gilded Glad Gleaming Glowing Golden Graceful Gracious Grateful Handy Happy Hardy Harmonic
-Hearty Helpful Honest Hopeful Humble Humming Idyllic Indigo Inland Inspired Intent Intrepid
-Inventive Jaunty Jolly Jovial Joyful Jubilant Just Keen Kind Kindly Lasting Laughing Lenient Level
-Lilac Lithe Lively Lofty Loyal Lucid Lucky Luminous Lunar Lyrical Mellow Melodic Merry Mighty
-Mild Mindful Mirthful Modest Moonlit Morning Mossy Musical Neat Nimble Novel Obliging Ochre Open
-Orderly Pastel Patchwork Pearly Peppy Placid Playful Pleasant Plucky Poetic Poised Polished
-Polite Practical Prompt Prudent Quick Quiet Radiant Ready Refined Reliable Resolute Restful Roaming
-Robust Roving Russet Rustic Sage Seasoned Serene Shining Silken Silver Sincere Singing Smiling Snowy
-Soaring Solar Solid Sparkling Spirited Sprightly Spring Starlit Steadfast Steady Stellar Sterling
-Still Stoic Strolling Sturdy Suave Subtle Sunlit Sunny Sure Swift Tactful Thankful Thorough
-Thoughtful Thrifty Tidal Tidy Timely Tranquil Trim True Trusty Twilight Twinkling Upbeat Upland
-Urbane Valiant Velvet Verdant Versed Vibrant Vigilant Vivid Wandering Watchful Welcome Whistling
-Windswept Winter Wise Wistful Witty Woodland Worthy Zealous Zesty
-"""
+def tentative(persona: bytes) -> str:
+    """What a persona is called before its first say; nearly always also after it."""
+    return _pair(_number(persona))
+
+
+def _number(persona: bytes) -> int:
+    return int.from_bytes(blake2b(persona, digest_size=64, person=b"lounge name").digest())
+
+
+def _pair(number: int) -> str:
+    noun, ending = divmod(number % (len(NOUNS) * len(ENDINGS)), len(ENDINGS))
+    return f"{NOUNS[noun]} {ENDINGS[ending]}"
+
+
+@cache
+def words() -> frozenset[str]:
+    """Every word that a made-up name may hold."""
+    return frozenset((*NOUNS, *ENDINGS))
+
+
+# Chosen to be kind and to mean nothing: no word of medicine, illness, skin, faith, nation, party or rank,
+# none that doubles as a common first name, none that is rude in English or French.
+# The order is part of the promise: who has not spoken yet is shown the first of her names.
 _NOUNS = """
-Acacia Acorn Agate Alder Almond Alpaca Anchovy Anemone Antelope Apricot Arbor Aspen Aster Atoll
-Auklet Avocet Azalea Badger Bamboo Barley Basalt Bay Beluga Bergamot Bilberry Birch Bison Blackbird
-Bluebell Bobolink Borage Boulder Bracken Bramble Breeze Briar Bullfinch Bunting Burdock Buttercup
-Butterfly Camellia Canyon Capybara Caracal Cardamom Caribou Catalpa Catbird Cedar Chaffinch Chalk
-Chamois Chestnut Chickadee Chicory Chinchilla Cicada Citron Clearing Cloud Clover Comet Condor Copse
-Cormorant Cornflower Cove Crake Crane Creek Cricket Crocus Crossbill Curlew Currant Cygnet Cypress
-Dell Dewdrop Dipper Dolphin Dormouse Dragonfly Drizzle Dune Dunlin Dunnock Echidna Eddy Egret Eider
-Elderberry Elk Elm Estuary Falcon Fennec Fern Field Fieldfare Finch Firefly Fjord Flamingo Flicker
-Flint Forest Foxtail Freesia Fulmar Galaxy Gardenia Garnet Gazelle Gecko Gentian Geyser Glacier
-Glade Gneiss Godwit Goldcrest Goldfinch Gorse Goshawk Granite Grassland Grebe Greenfinch Grosbeak
-Grotto Grove Guillemot Harbour Hare Harebell Harrier Hawfinch Hawthorn Hedgehog Heron Hibiscus
-Hickory Hillside Horizon Hornbeam Hyacinth Hydrangea Ibex Ibis Iceberg Impala Inlet Island Juniper
-Kestrel Kingfisher Kinglet Kittiwake Knoll Koala Kudu Lagoon Lake Lapwing Larch Lark Lavender Ledge
-Lemur Leveret Limestone Linden Linnet Llama Lobelia Lupin Lynx Magnolia Mallard Mallow Manatee
-Mangrove Maple Marble Margay Marlin Marmot Marsh Marten Meadow Meerkat Mesa Meteor Mimosa Moonbeam
-Moorland Moss Mountain Mulberry Muskox Myrtle Narwhal Nightjar Nutmeg Oak Oasis Obsidian Ocean
-Ocelot Okapi Onyx Orchard Orchid Oriole Osprey Otter Ouzel Owl Oxbow Paddock Panda Pangolin
-Partridge Path Pebble Pelican Penguin Peony Peregrine Petrel Petunia Pheasant Pika Pintail Pipit
-Plateau Plover Pond Poplar Porpoise Prairie Primrose Puffin Pumice Pyrite Quail Quartz Quetzal
-Quince Quokka Rain Raven Redpoll Redstart Redwing Redwood Reef Reindeer Ridge River Rivulet Roebuck
-Rosefinch Rosella Sable Saffron Sandpiper Sandstone Sapphire Savanna Sedge Sequoia Serval Shale
-Sheldrake Shore Siskin Skua Skylark Slate Snowdrop Sorrel Sparrow Spinel Spinney Spoonbill Spruce
-Squirrel Starling Stoat Stonechat Stork Strait Stream Sumac Summit Sunbeam Sunbird Sunflower Sunrise
-Swan Sycamore Tamarack Tamarin Tamarind Tanager Tapir Tarn Teal Tern Thicket Thistle Thrush Thyme
-Topaz Toucan Trail Treecreeper Tuff Tulip Tundra Turaco Turnstone Turtle Tussock Valley Verbena
-Vicuna Vole Wagtail Wallaby Walnut Warbler Waterfall Waxwing Weaver Wetland Wheatear Whimbrel
-Whinchat Wigeon Wildcat Willet Willow Wisteria Wombat Wood Woodlark Yarrow Yucca Zebra Zephyr Zinnia
+Acacia Adagio Addax Album Allegro Alto Andante Anorak Aquarium Aster Atoll Ballet Bandana Banjo Baobab
+Biscuit Bison Blizzard Bongo Boson Boulevard Bouquet Buffet Bulbul Bungalow Cactus Camellia Campus Canyon
+Cappuccino Caracal Caramel Caribou Carillon Cassis Catamaran Chalet Chamois Chinchilla Chutney Cirrus
+Coati Collage Concerto Condor Confetti Cookie Cosmos Cottage Couscous Crocus Croissant Cube Cumulus
+Cyclamen Dahlia Delta Diapason Dolmen Domino Dragon Drongo Dugong Duo Espresso Eucalyptus Fandango Fennec
+Festival Ficus Fjord Flamenco Forsythia Forum Foulard Freesia Gala Gecko Geyser Ginkgo Glacier Gong
+Gratin Griffon Guanaco Gyroscope Harmonica Hibiscus Hoatzin Horizon Ibis Iceberg Igloo Impala Kakapo
+Kayak Ketch Kimono Kinkajou Kiwi Koala Kookaburra Kumquat Lapis Litchi Lotus Lupin Lynx Macadamia Macaron
+Madrigal Magnolia Mambo Margay Marimba Massif Menhir Mica Mimosa Mirage Mistral Morpho Motif Myosotis
+Nautilus Nectar Neutron Nimbus Nocturne Nougat Numbat Ocelot Okapi Onyx Opus Oratorio Origami Oryx
+Panda Panorama Papyrus Parasol Passage Patio Permafrost Philodendron Photon Piano Pixel Plateau
+Podium Poncho Portrait Proton Pulsar Puzzle Quartz Quasar Quatrain Quetzal Quinoa Radar Ragtime
+Rhododendron Risotto Rondo Satellite Saxophone Scherzo Sedum Serval Sextant Silex Sirocco Sloop Sofa
+Solarium Solo Solstice Sonar Sonnet Sorbet Souvenir Sphinx Springbok Stratus Sumac Talisman Tamarin
+Tandem Tango Tapir Tempo Tipi Toucan Tramway Trident Trimaran Trio Triton Trombone Vibraphone Village
+Voyage Wagon Wapiti Wombat Xylophone Zinnia Zircon
 """
-ADJECTIVES = tuple(_ADJECTIVES.split())
+_ADJECTIVES = """
+Admirable Adorable Affable Agile Ample Antique Ardent Ascendant Astral Austral Baroque Brave Capable
+Central Certain Chic Colossal Content Continental Cordial Diligent Docile Durable Estival Excellent
+Extraordinaire Fervent Flamboyant Flexible Floral Formidable Frugal Global Grand Grandiose Honorable
+Horizontal Immense Impartial Impeccable Imperturbable Important Incomparable Indulgent Inimitable
+Instrumental Intelligent Intense Invisible Iridescent Jovial Local Loyal Luminescent Magistral Mobile
+Monumental Musical Naval Noble Nonchalant Notable Oblique Opalescent Optimal Orchestral Original
+Pastoral Permanent Pertinent Polyvalent Prudent Radiant Rare Rural Sensible Sentimental Sociable Spatial
+Spiral Suave Sublime Tangible Transparent Tropical Unique Variable Vernal Vertical Vibrant Vigilant
+Visible Vivace Vocal
+"""
+_COLOURS = """
+Anthracite Aubergine Beige Bordeaux Bronze Cacao Cerise Champagne Chartreuse Chrome Citron Cobalt Cyan
+Fuchsia Grenadine Indigo Magenta Marine Mauve Opaline Orange Paprika Pastel Sable Tangerine Taupe
+Terracotta Turquoise
+"""
 NOUNS = tuple(_NOUNS.split())
+ADJECTIVES = tuple(_ADJECTIVES.split())
+COLOURS = tuple(_COLOURS.split())
+ENDINGS = ADJECTIVES + COLOURS

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lounge.events import Present, optional
+from presence.bands import ROUND_SECONDS
+from presence.board import Board
 from presence.leases import Leases
 from presence.roster import Band, Roster
-
-TICK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Listener(Protocol):
 class News:
     """Knows the head of every room that was ever spoken in, from commits, hints and polls."""
 
-    def __init__(self, leases: Leases) -> None:
-        self.roster = Roster(leases, self.interest, self._bands_changed)
+    def __init__(self, leases: Leases, board: Board) -> None:
+        self.roster = Roster(leases, board, self._bands_changed)
         self.listeners: set[Listener] = set()
         self._heads: dict[str, Standing] = {}
         self._interest: Set[str] = frozenset()
@@ -56,7 +56,7 @@ class News:
             self._moved.add(room)
 
     def present(self, room: str) -> Present:
-        """How many are there, as a band."""
+        """How many are there, as the band that everybody is shown: in frames, lists and answers alike."""
         band = self.roster.present(room)
         return Present(min=band.min, max=optional(band.max))
 
@@ -72,11 +72,11 @@ class News:
     async def run(self) -> None:
         """Count, and tell, for ever."""
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(ROUND_SECONDS)
             await self.tick()
 
     async def tick(self) -> None:
-        """One round: exchange counts with the other processes, then tell every listener once."""
+        """One round: counts and bands of all processes, then tell every listener once."""
         self.look()
         await self.roster.tick()
         moved, bands = self._moved, self._bands

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.keys import KeyFault, Keyring, Keys
-from storage import me_log, outbox
+from storage import audit, me_log, outbox
 from storage.acts import Letter
 from storage.database import Database, StorageError
 from storage.me_log import Bounds, SealedEntry
@@ -68,6 +68,46 @@ def letter(
     now = time.time_ns() // 1_000_000 if at is None else at
     padded = _padded(msgspec.json.encode(_Inside(doctor_id, now, dict(notice))))
     return Letter(id, keys.identity.seal(_LETTER, padded, id))
+
+
+async def note(
+    connection: AsyncConnection,
+    keys: Keys,
+    doctor_id: str,
+    notice: Mapping[str, object],
+    *,
+    at: int | None = None,
+) -> None:
+    """Tell a doctor in the transaction of an act in the identity store itself; `at` in ms.
+
+    Nothing is told to a doctor who is gone.
+    """
+    head = await me_log.locked(connection, doctor_id)
+    if head is None:
+        return
+    now = time.time_ns() // 1_000_000 if at is None else at
+    inside = _Inside(doctor_id, now, dict(notice))
+    entry = _sealed(keys.identity, inside, head + 1, secrets.token_bytes(16))
+    await me_log.append(connection, [entry])
+
+
+async def account_act(
+    connection: AsyncConnection,
+    keys: Keys,
+    doctor_id: str,
+    act: str,
+    *,
+    now: int,
+    by: str | None = None,
+    detail: Mapping[str, str] = {},
+) -> None:
+    """What was done with her account, told to her as the notice `act` and audited under that name.
+
+    Call it last, only `gate.raise_epoch` comes after. `by` is a doctor or a role; None: herself.
+    """
+    await note(connection, keys, doctor_id, {"notice": act}, at=now)
+    who = doctor_id if by is None else by
+    await audit.append(connection, act, by=who, about=doctor_id, detail=detail)
 
 
 class Notices:

@@ -15,8 +15,14 @@ from channels.bus import Bus, Hint
 from channels.hub import Hub
 from channels.log import Reader
 from channels.ring import Framer
+from lounge import audit
+from lounge.accounts import Accounts, open_accounts
+from lounge.asking import Asking
 from lounge.belongings import Belongings
 from lounge.conversation import Conversation
+from lounge.credentials.applications import Applications
+from lounge.credentials.houses import Houses
+from lounge.credentials.joining import Joining, open_joining
 from lounge.doctors import Doctors
 from lounge.door import Door
 from lounge.errors import Close
@@ -24,12 +30,19 @@ from lounge.keys import Keys, open_keys
 from lounge.limits import Limits
 from lounge.news import News
 from lounge.notices import Notices, Relay
+from lounge.officers import Enrolment, Seals
 from lounge.personas import Crowd, Personas
 from lounge.private import PrivateLogs
+from lounge.reveals import Reveals
 from lounge.rooms import Catalogue, open_catalogue
+from lounge.sanctions import Sanctions
+from lounge.screen_names import ScreenNames
 from lounge.search import Search
 from lounge.settings import Settings
+from lounge.signals import Signals
+from lounge.talks import Talks
 from lounge.transcript import Transcript, committed
+from presence.board import Board
 from presence.leases import Leases
 from storage import entries, gate
 from storage.database import Broken, Database, StorageError
@@ -42,6 +55,9 @@ DOOR_SECONDS = 0.25
 WATCH_SECONDS = 0.5
 TIDY_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
+MAIL_SECONDS = 1.0
+RECHECK_SECONDS = 5.0
+DAY_SECONDS = 24 * 3600.0
 LONGEST_WAIT_SECONDS = 10.0
 STEADY_SECONDS = 30.0
 
@@ -60,11 +76,14 @@ class Lounge:
     identity_database: Database
     rooms: Catalogue
     doctors: Doctors
+    accounts: Accounts
+    joining: Joining
     belongings: Belongings
     notices: Notices
     private: PrivateLogs
     relay: Relay
     personas: Personas
+    screen_names: ScreenNames
     door: Door
     limits: Limits
     news: News
@@ -74,12 +93,31 @@ class Lounge:
     bus: Bus
     writer: Writer
     conversation: Conversation
+    talks: Talks
+    signals: Signals
     search: Search
+    sanctions: Sanctions
+    seals: Seals
+    enrolment: Enrolment
+    asking: Asking = field(init=False)
+    reveals: Reveals = field(init=False)
     faults: dict[str, str] = field(default_factory=dict)
     """Background loops that are down just now, and the kind of fault."""
     parting: tuple[Close, int] | None = None
     """Set once this process goes away: with which code, and within how many ms to come back."""
     _rounds: int = 0
+    _officers_at: int | None = None
+    _seal_rest: bool = True
+
+    @property
+    def applications(self) -> Applications:
+        """How doctors come to stand, and stop."""
+        return self.joining.applications
+
+    @property
+    def houses(self) -> Houses:
+        """Other houses whose sign-in is believed."""
+        return self.joining.houses
 
     # -- what goes on in the background ----------------------------------------------------------
 
@@ -113,12 +151,20 @@ class Lounge:
         async with self.database.reading() as connection:
             epoch = await gate.epoch(connection)
             heads = await entries.heads(connection, wanted) if wanted else []
+            await self.sanctions.read(connection)
         self.door.heard(epoch)
         for head in heads:
             self._polled(head.slug, head.seq, head.says, head.oldest, stood)
         if self.private.names():
             for name, seq in (await self.private.heads()).items():
                 self._polled(name, seq, seq, 1, stood)
+        await self._follow_officers(epoch)
+
+    async def _follow_officers(self, epoch: int) -> None:
+        """Who changes officers moves the gate."""
+        if epoch != self._officers_at:
+            self._seal_rest |= await self.seals.refresh()
+            self._officers_at = epoch
 
     def _polled(self, name: str, seq: int, says: int, oldest: int, stood: dict[str, int]) -> None:
         self.news.note(name, seq, says)
@@ -141,6 +187,15 @@ class Lounge:
         self.private.forget({*self.hub.names(), *self.news.look()})
         if visits:
             await self.doctors.touch(visits)
+        await self.accounts.leaving.erase_due()
+        self.keys.refresh()
+        if self._seal_rest:  # what was said while the officers were being enrolled
+            await self.enrolment.seal_rest()
+            self._seal_rest = False
+
+    async def note_audit(self) -> None:
+        """Write down where the two audits stand."""
+        await audit.note_heads(self.identity_database, self.database, self.settings.data)
 
     def poll_now(self) -> None:
         """The bus is back: whatever was said meanwhile is read at the next look."""
@@ -203,13 +258,16 @@ async def _assembled(
     crowd = await count_crowd(doctors, catalogue, settings)
     personas = Personas(keys.persona.subkey("persona"), catalogue, crowd)
     house = keys.persona.subkey("house")[:8].hex()  # what others on the same Redis do not share
-    notices = Notices(identity, keys)
+    notices, belongings = Notices(identity, keys), Belongings(identity, keys)
     private = PrivateLogs(keys, notices, lambda hint: lounge.tell(hint))
     transcript = Transcript(database, private)
     reader = Reader(transcript)
     door = Door(doctors, sure_again=lambda: lounge.hub.release())
     limits = Limits(lifted=settings.bench)
     writer = Writer(database, lambda commits: lounge.announce(commits))
+    screen_names = ScreenNames(identity, doctors)
+    talks, signals = Talks(database, personas), Signals(lambda body: lounge.bus.signal(body))
+    sanctions, seals = Sanctions(database, keys), Seals(identity, keys)
     lounge = Lounge(
         settings=settings,
         keys=keys,
@@ -217,14 +275,19 @@ async def _assembled(
         identity_database=identity,
         rooms=catalogue,
         doctors=doctors,
-        belongings=Belongings(identity, keys),
+        accounts=open_accounts(
+            identity, database, keys, settings, doctors, belongings, seals, personas.all_ids_of
+        ),
+        joining=open_joining(settings, identity, database, keys, doctors, sanctions),
+        belongings=belongings,
         notices=notices,
         private=private,
         relay=Relay(identity, database, keys, private.delivered),
         personas=personas,
+        screen_names=screen_names,
         door=door,
         limits=limits,
-        news=News(Leases(redis, house)),
+        news=News(Leases(redis, house), Board(redis, house)),
         transcript=transcript,
         reader=reader,
         hub=Hub(
@@ -240,6 +303,7 @@ async def _assembled(
             keys.persona.subkey("bus"),
             lambda hint: lounge.hear(hint),
             lambda: lounge.poll_now(),
+            signals.hear,
         ),
         writer=writer,
         conversation=Conversation(
@@ -251,14 +315,46 @@ async def _assembled(
             limits=limits,
             keys=keys,
             doctor_ids=doctors.verified_ids,
+            real_name=screen_names.real_name,
+            talks=talks,
+            sanctions=sanctions,
+            seals=seals,
         ),
-        search=Search(database, catalogue),
+        talks=talks,
+        signals=signals,
+        search=Search(database, catalogue, talks),
+        sanctions=sanctions,
+        seals=seals,
+        enrolment=Enrolment(identity, database, keys, personas),
+    )
+    lounge.asking = Asking(
+        database=database,
+        conversation=lounge.conversation,
+        talks=talks,
+        personas=personas,
+        belongings=belongings,
+        limits=limits,
+        keys=keys,
+        doctor_ids=doctors.verified_ids,
+    )
+    lounge.reveals = Reveals(
+        database=database,
+        conversation=lounge.conversation,
+        personas=personas,
+        belongings=belongings,
+        limits=limits,
+        keys=keys,
+        doctor_ids=doctors.verified_ids,
+        real_name=screen_names.real_name,
     )
     async with database.reading() as connection:
         for head in await entries.heads(connection):
             lounge.news.note(head.slug, head.seq, head.says)
+    await sanctions.refresh()
+    await seals.refresh()
     writer.epoch = await doctors.move_gate()
     await door.watch()
+    await lounge.news.roster.tick()  # nobody is shown another band here than elsewhere
     return lounge
 
 
@@ -279,8 +375,7 @@ async def ready_stores(settings: Settings, database: Database, identity: Databas
 
 async def count_crowd(doctors: Doctors, catalogue: Catalogue, settings: Settings) -> Crowd:
     """What the k-guard counts, as of now."""
-    counts = [(row.specialty, row.country, row.count) for row in await doctors.crowd()]
-    return Crowd.of(counts, catalogue, settings.badge_crowd)
+    return Crowd.of(await doctors.crowd(), catalogue, settings.badge_crowd)
 
 
 Work = Callable[[], Awaitable[None]]
@@ -298,6 +393,9 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
         ("watch", lounge.watch, WATCH_SECONDS),
         ("tidy", lounge.tidy, TIDY_SECONDS),
         ("minute", lounge.each_minute, MINUTE_SECONDS),
+        ("mail", lounge.joining.postman.carry, MAIL_SECONDS),
+        ("recheck", lounge.applications.recheck_due, RECHECK_SECONDS),
+        ("audit", lounge.note_audit, DAY_SECONDS),
     ]
 
 

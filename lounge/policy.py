@@ -9,8 +9,7 @@ from lounge.rooms import Catalogue, Room
 
 def admit(doctor: Doctor, room_id: str, catalogue: Catalogue) -> Room:
     """The room, if this doctor may be in it. Raises Refusal saying what is missing."""
-    if not doctor.verified:
-        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    require_open(doctor)
     room = catalogue.find(room_id)
     if room is None or room.kind == "me":  # one's own log is nobody else's room
         raise Refusal(Code.NOT_FOUND, "refusal.no_such_room")
@@ -19,9 +18,28 @@ def admit(doctor: Doctor, room_id: str, catalogue: Catalogue) -> Room:
     return room
 
 
+def require_open(doctor: Doctor) -> None:
+    """Rooms are open to her at all. Raises Refusal saying what is missing."""
+    if not doctor.verified:
+        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    if not doctor.accepted:
+        raise Refusal(Code.FORBIDDEN, "refusal.not_accepted")
+
+
+def stays(doctor: Doctor, room: Room, catalogue: Catalogue) -> None:
+    """Asked again of who is in a room. The two of a talk stay the two, and its room is in no list.
+
+    Raises Refusal saying what is missing.
+    """
+    if room.kind == "talk":
+        require_open(doctor)
+    else:
+        admit(doctor, room.id, catalogue)
+
+
 def may_enter(doctor: Doctor, room: Room, catalogue: Catalogue) -> bool:
     """Every verified doctor may, unless the room's rule over verified attributes says otherwise."""
-    if not doctor.verified:
+    if not (doctor.verified and doctor.accepted):
         return False
     group = catalogue.group_of(doctor.specialty) if doctor.specialty else None
     return catalogue.admits(room.id, doctor.attributes(group))

@@ -9,11 +9,13 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence, Set
 
+import msgspec
+
 from channels.bus import Hint
 from channels.log import Page
 from channels.ring import Item
 from lounge.doctors import Doctor
-from lounge.events import NoticeEvent, encode, optional, rfc3339
+from lounge.events import By, NoticeEvent, encode, optional, rfc3339
 from lounge.keys import Keys
 from lounge.notices import Notice, Notices
 
@@ -90,5 +92,9 @@ def _item(notice: Notice) -> Item:
         about=optional(said.get("about")),
         target=optional(said.get("target")),
         reason=optional(said.get("reason")),
+        name=optional(said.get("name")),
+        talk=optional(said.get("talk")),
+        by=msgspec.convert(said["by"], By) if "by" in said else msgspec.UNSET,
+        until=optional(rfc3339(int(str(said["until"]))) if said.get("until") else None),
     )
     return Item(notice.seq, notice.id, notice.seq, encode(event))

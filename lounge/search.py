@@ -16,7 +16,8 @@ from lounge.errors import Code, Refusal
 from lounge.events import By, rfc3339
 from lounge.personas import by, decode_badge
 from lounge.rooms import Catalogue
-from storage import entries, index
+from lounge.talks import Talks, is_talk
+from storage import entries, index, talks
 from storage.database import Database, StorageError
 from storage.entries import Entry, Head
 from storage.index import Hit, Position
@@ -41,9 +42,13 @@ class Found:
 class Search:
     """Looks through one lounge store."""
 
-    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+    def __init__(
+        self, database: Database, catalogue: Catalogue, talks: Talks | None = None
+    ) -> None:
+        """Without `talks`, for the operator only."""
         self._database = database
         self._catalogue = catalogue
+        self._talks = talks
 
     async def find(
         self,
@@ -53,7 +58,7 @@ class Search:
         limit: int = 20,
         cursor: str | None = None,
     ) -> tuple[list[Found], str | None]:
-        """Hits and, when there are more, where to go on. `doctor` None: the operator, every room.
+        """Hits and, when there are more, where to go on. `doctor` None: the operator, every room but talks.
 
         Raises Refusal for a query without words, an unknown room or a cursor that is not ours.
         """
@@ -76,8 +81,9 @@ class Search:
         limit: int,
         after: Position | None,
     ) -> tuple[list[Found], str | None]:
+        own = await self._own_talks(doctor, room)
         async with self._database.reading() as connection:
-            heads = await self._readable(await entries.heads(connection), doctor, room)
+            heads = self._readable(await talks.heads(connection, own), doctor, room, own)
             numbers = [head.id for head in heads.values()]
             hits = await index.find(connection, words, numbers, limit + 1, after)
             standing: dict[tuple[str, int], Entry] = {}
@@ -87,15 +93,26 @@ class Search:
         found = [_found(standing[hit.room, hit.seq], query) for hit in hits[:limit]]
         return found, _cursor(hits[limit - 1]) if len(hits) > limit else None
 
-    async def _readable(
-        self, heads: Sequence[Head], doctor: Doctor | None, room: str | None
+    async def _own_talks(self, doctor: Doctor | None, room: str | None) -> frozenset[str]:
+        """Those to look through: only who is one of the two finds what was said. Raises Refusal."""
+        if doctor is None:
+            return frozenset()
+        assert self._talks is not None
+        if room is None:
+            return frozenset(each.talk.slug for each in await self._talks.of(doctor))
+        if is_talk(room):
+            return frozenset({(await self._talks.admit(doctor, room)).talk.slug})
+        policy.admit(doctor, room, self._catalogue)
+        return frozenset()
+
+    def _readable(
+        self, heads: Sequence[Head], doctor: Doctor | None, room: str | None, own: frozenset[str]
     ) -> dict[str, Head]:
-        if room is not None and doctor is not None:
-            policy.admit(doctor, room, self._catalogue)
         return {
             head.slug: head
             for head in heads
-            if (room is None or head.slug == room) and self._may_read(doctor, head.slug)
+            if (room is None or head.slug == room)
+            and (head.slug in own or self._may_read(doctor, head.slug))
         }
 
     def _may_read(self, doctor: Doctor | None, slug: str) -> bool:
@@ -114,7 +131,8 @@ def _by_room(hits: Sequence[Hit]) -> dict[str, list[int]]:
 
 def _found(entry: Entry, query: str) -> Found:
     text, marks = snippet(entry.body["text"] if entry.body else "", query)
-    speaker = by(entry.persona or b"", entry.face or "anonymous", decode_badge(entry.badge))
+    badge = decode_badge(entry.badge)
+    speaker = by(entry.persona or b"", entry.face or "anonymous", badge, entry.name)
     return Found(entry.room, entry.seq, text, marks, rfc3339(entry.at), speaker)
 
 

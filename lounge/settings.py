@@ -34,6 +34,16 @@ class Settings:
     """LOUNGE_METRICS_TOKEN_FILE: file with a token that opens /metrics to other than loopback."""
     trusted_proxies: str
     """LOUNGE_TRUSTED_PROXIES: addresses whose X-Forwarded-* headers are believed. Default: none."""
+    verification: str
+    """LOUNGE_VERIFICATION: what makes a doctor verified: open, hospital or national. Default: open."""
+    verification_file: Path | None
+    """LOUNGE_VERIFICATION_FILE: TOML file with the sources that are asked: docs/verification.md."""
+    operator: str
+    """LOUNGE_OPERATOR: who operates this lounge, as doctors read it before their first room."""
+    smtp_url: str | None
+    """LOUNGE_SMTP_URL: smtp://user:password@host:port, or smtps://. Unset: letters become files."""
+    mail_from: str
+    """LOUNGE_MAIL_FROM: the address that letters come from. Default: lounge@localhost."""
     badge_crowd: int
     """LOUNGE_BADGE_CROWD: how many verified doctors must share a badge before it is shown. Default: 5."""
     bench: bool
@@ -67,6 +77,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         rooms_file=_path(env, "LOUNGE_ROOMS_FILE"),
         metrics_token_file=_path(env, "LOUNGE_METRICS_TOKEN_FILE"),
         trusted_proxies=env.get("LOUNGE_TRUSTED_PROXIES") or "",
+        verification=_one_of(env, "LOUNGE_VERIFICATION", ("open", "hospital", "national")),
+        verification_file=_path(env, "LOUNGE_VERIFICATION_FILE"),
+        operator=env.get("LOUNGE_OPERATOR") or "",
+        smtp_url=_smtp(env, "LOUNGE_SMTP_URL"),
+        mail_from=env.get("LOUNGE_MAIL_FROM") or "lounge@localhost",
         badge_crowd=_count(env, "LOUNGE_BADGE_CROWD", 5),
         bench=env.get("LOUNGE_BENCH") == "1",
         demo=env.get("LOUNGE_DEMO") == "1",
@@ -98,6 +113,20 @@ _DRIVERS = {
 
 def _listed(value: str | None) -> list[str]:
     return [part.strip().rstrip("/") for part in (value or "").split(",") if part.strip()]
+
+
+def _smtp(env: Mapping[str, str], name: str) -> str | None:
+    url = env.get(name) or None
+    if url is not None and not url.startswith(("smtp://", "smtps://")):
+        raise ValueError(f"{name} must begin with smtp:// or smtps://")
+    return url
+
+
+def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    value = env.get(name) or known[0]
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    return value
 
 
 def _count(env: Mapping[str, str], name: str, default: int) -> int:

@@ -12,6 +12,7 @@ from channels.ring import Item
 from lounge.errors import Code, Refusal
 from lounge.events import (
     EditEvent,
+    EndEvent,
     Event,
     ReactEvent,
     RedactEvent,
@@ -134,7 +135,7 @@ class Transcript:
 def committed(commit: Commit) -> list[Item]:
     """What was just committed, as the hub carries it."""
     pairs = zip(commit.act.drafts, commit.placed, strict=True)
-    return [item(as_event(_entry(commit.room, draft, at)), at.says) for draft, at in pairs]
+    return [item(as_event(_entry(commit, draft, at)), at.says) for draft, at in pairs]
 
 
 def item(event: Event, count: int) -> Item:
@@ -211,14 +212,18 @@ def _react(entry: Entry, place: dict[str, Any], _: bool) -> Event:
     )
 
 
+def _end(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    return EndEvent(**place, by=_by(entry))
+
+
 def _by(entry: Entry) -> Any:
     assert entry.persona is not None
-    return by(entry.persona, entry.face or "anonymous", decode_badge(entry.badge))
+    return by(entry.persona, entry.face or "anonymous", decode_badge(entry.badge), entry.name)
 
 
-def _entry(room: str, draft: Draft, placed: Placed) -> Entry:
+def _entry(commit: Commit, draft: Draft, placed: Placed) -> Entry:
     return Entry(
-        room=room,
+        room=commit.room,
         seq=placed.seq,
         id=placed.id,
         kind=draft.kind,
@@ -226,6 +231,7 @@ def _entry(room: str, draft: Draft, placed: Placed) -> Entry:
         persona=draft.persona,
         face=draft.face,
         badge=draft.badge,
+        name=commit.name or draft.name,
         target=draft.target,
         says=placed.says,
         edited=None,
@@ -267,4 +273,4 @@ async def _head(connection: Any, room: str) -> Head:
     return found[0] if found else Head(0, room, 0, 1, 0)
 
 
-_MAKERS = {"say": _say, "edit": _edit, "redact": _redact, "react": _react}
+_MAKERS = {"say": _say, "edit": _edit, "redact": _redact, "react": _react, "end": _end}

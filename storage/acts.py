@@ -21,6 +21,7 @@ class Draft:
     target: int | None = None
     face: str | None = None
     badge: str | None = None
+    name: str | None = None
     """How the speaker is shown now: for the announcement, the persona's row is what is kept."""
     is_say: bool = False
     terms: tuple[str, ...] | None = None
@@ -41,15 +42,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PersonaRow:
-    """A persona that speaks for the first time, or whose badge has become coarser than it `was`.
+    """A persona that speaks for the first time, or is shown otherwise than when its badge `was` that.
 
-    Badges are JSON. One that was changed by somebody else meanwhile stays as it is.
+    Badges are JSON. One that was changed by somebody else meanwhile stays as it is. Of `names` it gets the
+    first that nobody in the room has, or keeps the one that it has; a single one is not asked about.
     """
 
     id: bytes
     face: str
     badge: str
     was: str | None = None
+    names: tuple[str, ...] = ()
+    exact: bool = False
+    sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,16 @@ class Letter:
 
     id: bytes
     sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A row of the audit that comes with an act: what a role did about a place."""
+
+    act: str
+    by: str
+    about: str
+    detail: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class Act:
     steps: tuple[Step, ...] = ()
     persona: PersonaRow | None = None
     letters: tuple[Letter, ...] = ()
+    noted: Noted | None = None
     scrub: bool = False
     """The act erases text: empty the write-ahead log after it."""
 
@@ -92,10 +108,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to an act: its places, whether it was done before, and the room's head after it."""
+    """The answer to an act: its places, whether it was done before, and the name that its persona got."""
 
     placed: tuple[Placed, ...]
     duplicate: bool = False
+    name: str | None = None
 
 
 Answer = Outcome | Exception

@@ -41,6 +41,7 @@ class Entry:
     persona: bytes | None
     face: str | None
     badge: str | None
+    name: str | None
     target: int | None
     says: int
     edited: int | None
@@ -51,8 +52,21 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A persona as its row shows it. `badge` is JSON; `name` None in rows older than names are kept."""
+
+    face: str
+    badge: str
+    name: str | None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """What a guard compares: whose say it is, whether it still is one, its last edit and text."""
+    """What a guard compares: whose say it is, whether it still is one, its last edit and text.
+
+    `shown`: how its persona is; `target`: what it answers.
+    """
 
     kind: str
     persona: bytes | None
@@ -60,6 +74,8 @@ class Standing:
     redacted: int | None
     text: str
     edits: tuple[int, ...]
+    shown: Shown | None = None
+    target: int | None = None
 
 
 # -- rooms ---------------------------------------------------------------------------------------
@@ -145,25 +161,28 @@ async def says_at(connection: AsyncConnection, room_number: int, seq: int) -> in
 
 async def standing(connection: AsyncConnection, room_number: int, seq: int) -> Standing | None:
     """What is true of one entry now; None when there is none."""
-    statement = select(
-        entry.c.kind, entry.c.persona, entry.c.edited, entry.c.redacted, entry.c.body
-    ).where(entry.c.room_id == room_number, entry.c.seq == seq)
+    statement = (
+        select(
+            *(entry.c.kind, entry.c.persona, entry.c.edited, entry.c.redacted, entry.c.body),
+            *(entry.c.target, persona.c.face, persona.c.badge, persona.c.name, persona.c.exact),
+        )
+        .select_from(entry.outerjoin(persona, persona.c.id == entry.c.persona))
+        .where(entry.c.room_id == room_number, entry.c.seq == seq)
+    )
     found = (await connection.execute(statement)).one_or_none()
     if found is None:
         return None
-    kind, owner, edited, redacted, body = found
+    kind, owner, edited, redacted, body, target, *shown = found
     edits = await connection.execute(_EDITS_OF, {"room": room_number, "seqs": [seq]})
     bodies = {row.seq: row.body for row in edits}
     text = _decode(bodies.get(edited, body) if edited else body).get("text", "")
-    return Standing(kind, owner, edited, redacted, text, tuple(sorted(bodies)))
+    return Standing(
+        kind, owner, edited, redacted, text, tuple(sorted(bodies)), _shown(*shown), target
+    )
 
 
-async def badges_of(
-    connection: AsyncConnection, persona_ids: Collection[bytes]
-) -> dict[bytes, str]:
-    """The badges (JSON) that these personas have shown; none for who has not spoken yet."""
-    query = select(persona.c.id, persona.c.badge).where(persona.c.id.in_(persona_ids))
-    return {bytes(row.id): row.badge for row in await connection.execute(query)}
+def _shown(face: str | None, badge: str, name: str | None, exact: bool) -> Shown | None:
+    return None if face is None else Shown(face, badge, name, exact)
 
 
 async def _page(
@@ -190,6 +209,7 @@ def _record(row: Any, head: Head) -> Entry:
         persona=row.persona,
         face=row.face,
         badge=row.badge,
+        name=row.name,
         target=row.target,
         says=row.says,
         edited=row.edited,
@@ -251,14 +271,16 @@ def _decode(body: bytes | None) -> dict[str, Any]:
 # -- the guarded steps ---------------------------------------------------------------------------
 
 
-def say_stands(room_number: int, seq: int) -> Step:
-    """Guard: there is a say at `seq` and it was not redacted."""
+def say_stands(room_number: int, seq: int, *, not_by: Collection[bytes] = ()) -> Step:
+    """Guard: there is a say at `seq`, it was not redacted, and none of these personas said it."""
     statement = select(entry.c.seq).where(
         entry.c.room_id == room_number,
         entry.c.seq == seq,
         entry.c.kind == "say",
         entry.c.redacted.is_(None),
     )
+    if not_by:
+        statement = statement.where(entry.c.persona.not_in(not_by))
     return Step(statement, rows=1)
 
 
@@ -393,6 +415,7 @@ _COLUMNS = (
     entry.c.persona,
     persona.c.face,
     persona.c.badge,
+    persona.c.name,
     entry.c.target,
     entry.c.says,
     entry.c.edited,

@@ -13,7 +13,7 @@ from storage.identity_schema import code, doctor
 
 @dataclass(frozen=True, slots=True)
 class DoctorRecord:
-    """What rooms may ask about a doctor. No name, no address."""
+    """What rooms may ask about a doctor, and how she stands. No name, no address."""
 
     id: str
     country: str
@@ -23,11 +23,18 @@ class DoctorRecord:
     language: str
     roles: frozenset[str]
     verified: bool
+    state: str
+    reason: str | None
+    accepted: bool
+    screen_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewDoctor:
-    """A doctor to be added. `email` in lower case, `roles` between spaces, times in ms."""
+    """A doctor to be added. `email` in lower case, `roles` between spaces, times in ms.
+
+    `accepted`: when the screens before the first room were, or None.
+    """
 
     id: str
     email: str
@@ -40,6 +47,12 @@ class NewDoctor:
     roles: str
     verified_at: int | None
     created: int
+    accepted: int | None
+    body: str | None = None
+    licence: str | None = None
+    licence_mark: bytes | None = None
+    email_confirmed: int | None = None
+    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,11 @@ class Crowd:
     specialty: str
     region: str | None
     country: str
+    roles: str
     count: int
 
 
+_BADGE = (doctor.c.grade, doctor.c.specialty, doctor.c.region, doctor.c.country)
 COLUMNS = (
     doctor.c.id,
     doctor.c.country,
@@ -62,12 +77,18 @@ COLUMNS = (
     doctor.c.language,
     doctor.c.roles,
     doctor.c.verified_at,
+    doctor.c.state,
+    doctor.c.reason,
+    doctor.c.accepted,
+    doctor.c.screen_name,
 )
 
 
 def record(row: Row[*tuple[object, ...]]) -> DoctorRecord:
     """A row that begins with `COLUMNS`."""
-    id, country, region, specialty, grade, language, roles, verified_at = row[: len(COLUMNS)]
+    known = row[: len(COLUMNS)]
+    id, country, region, specialty, grade, language, roles, verified_at, *standing = known
+    state, reason, accepted, screen_name = standing
     return DoctorRecord(
         id=str(id),
         country=str(country),
@@ -77,12 +98,20 @@ def record(row: Row[*tuple[object, ...]]) -> DoctorRecord:
         language=str(language),
         roles=frozenset(str(roles).split()),
         verified=verified_at is not None,
+        state=str(state),
+        reason=None if reason is None else str(reason),
+        accepted=accepted is not None,
+        screen_name=None if screen_name is None else str(screen_name),
     )
 
 
 async def add(connection: AsyncConnection, doctors: Sequence[NewDoctor]) -> None:
     if doctors:
-        await connection.execute(insert(doctor), [asdict(each) for each in doctors])
+        await connection.execute(insert(doctor), [_values(each) for each in doctors])
+
+
+def _values(new: NewDoctor) -> dict[str, object]:
+    return asdict(new) | {"state": "applied" if new.verified_at is None else "verified"}
 
 
 async def by_id(connection: AsyncConnection, id: str) -> DoctorRecord | None:
@@ -97,6 +126,12 @@ async def by_email(
     query = select(*COLUMNS, doctor.c.password).where(doctor.c.email == email)
     row = (await connection.execute(query)).first()
     return None if row is None else (record(row), row.password)
+
+
+async def password_of(connection: AsyncConnection, id: str) -> str | None:
+    """Its hash, if she has set one."""
+    query = select(doctor.c.password).where(doctor.c.id == id)
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def ids_by_email(connection: AsyncConnection, emails: Iterable[str]) -> dict[str, str]:
@@ -121,13 +156,9 @@ async def set_language(connection: AsyncConnection, id: str, language: str) -> N
     await connection.execute(update(doctor).where(doctor.c.id == id).values(language=language))
 
 
-async def set_verified(connection: AsyncConnection, id: str, at: int | None) -> None:
-    await connection.execute(update(doctor).where(doctor.c.id == id).values(verified_at=at))
-
-
 async def crowds(connection: AsyncConnection) -> list[Crowd]:
-    """The verified doctors, counted by what a badge may show."""
-    by = (doctor.c.grade, doctor.c.specialty, doctor.c.region, doctor.c.country)
+    """The verified doctors, counted by what a badge may show and a room's rule may ask."""
+    by = (*_BADGE, doctor.c.roles)
     query = select(*by, func.count()).where(doctor.c.verified_at.is_not(None)).group_by(*by)
     return [Crowd(*row) for row in await connection.execute(query)]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -38,8 +39,104 @@ doctor = Table(
     Column("language", Text, nullable=False),
     Column("roles", Text, nullable=False),  # words between spaces
     Column("password", Text),  # argon2id; empty until the one-time code is used
-    Column("verified_at", BigInteger),
+    Column("verified_at", BigInteger),  # set exactly while `state` is "verified"
     Column("created", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default="applied"),
+    Column("reason", Text),  # a code: why she stands so
+    Column("valid_until", BigInteger),  # when she is examined again
+    Column("body", Text),  # who licenses her, such as "gb.gmc"
+    Column("licence", Text),
+    Column("licence_mark", LargeBinary),  # keyed hash: one licence, one account
+    Column("email_confirmed", BigInteger),
+    Column("accepted", BigInteger),  # the screens before the first room
+    Column("held", BigInteger),  # nothing of hers is erased meanwhile
+    Column("left", BigInteger),  # she has left, and erasing waits for its turn
+    Column("screen_name", Text),  # as she writes it; what it looks like is in `screen_name`
+    Index("doctor_by_licence_mark", "licence_mark", unique=True),
+    Index("doctor_by_valid_until", "valid_until"),
+    sqlite_with_rowid=False,
+)
+
+screen_name = Table(  # what every screen name ever taken looks like: none is given twice
+    "screen_name",
+    IDENTITY,
+    Column("skeleton", Text, primary_key=True),
+    Column("doctor", Text, ForeignKey("doctor.id", ondelete="SET NULL")),
+    Index("screen_name_by_doctor", "doctor"),
+    sqlite_with_rowid=False,
+)
+
+mark = Table(  # licences that open no account again: it outlives the doctor's leaving
+    "mark",
+    IDENTITY,
+    Column("mark", LargeBinary, primary_key=True),  # as `doctor.licence_mark`
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+application = Table(  # not yet confirmed by e-mail: nobody so far
+    "application",
+    IDENTITY,
+    Column("secret", LargeBinary, primary_key=True),  # SHA-256 of what the browser's cookie holds
+    Column("code", LargeBinary, nullable=False),  # keyed hash of the code in the letter
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+finding = Table(  # what each source said last
+    "finding",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("family", Text, nullable=False),
+    Column("covers", Text, nullable=False),  # words between spaces
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("public", Boolean, nullable=False),
+    Column("strong", Boolean, nullable=False),
+    Column("valid_until", BigInteger),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+document = Table(  # for a registrar's eyes, until she has decided
+    "document",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("media", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+voucher = Table(  # `by` says that whoever has this e-mail is who she says
+    "voucher",
+    IDENTITY,
+    Column("whom", LargeBinary, primary_key=True),  # keyed hash of the e-mail
+    Column("by", Text, ForeignKey("doctor.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+invitation = Table(  # the e-mails of the house's own list
+    "invitation",
+    IDENTITY,
+    Column("email", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mail = Table(  # letters by e-mail that wait, sealed
+    "mail",
+    IDENTITY,
+    Column("id", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -54,6 +151,9 @@ session = Table(
     Column("seen", BigInteger, nullable=False),  # to the minute
     Column("expires", BigInteger, nullable=False),
     Column("ended", BigInteger),
+    Column("kind", Text, nullable=False, server_default="plain"),  # plain, shared or own
+    Column("device", LargeBinary),  # SHA-256 of the device's own cookie, for kind own
+    Column("fresh", BigInteger),  # when she last proved who she is
     Index("session_by_doctor", "doctor"),
     sqlite_with_rowid=False,
 )
@@ -90,6 +190,65 @@ attempt = Table(  # sign-ins tried in a window of time, by a keyed hash of accou
     Column("window", BigInteger, primary_key=True, autoincrement=False),
     Column("count", Integer, nullable=False),
     Index("attempt_by_window", "window"),
+    sqlite_with_rowid=False,
+)
+
+passkey = Table(
+    "passkey",
+    IDENTITY,
+    Column("id", Text, primary_key=True),
+    _of_doctor(),
+    Column("credential", LargeBinary, nullable=False, unique=True),
+    Column("public", LargeBinary, nullable=False),  # the public key, COSE
+    Column("count", BigInteger, nullable=False),  # what the authenticator counts, or 0 for ever
+    Column("label", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("used", BigInteger),
+    Column("stopped", BigInteger),  # its count went back: there may be a copy
+    Index("passkey_by_doctor", "doctor"),
+    sqlite_with_rowid=False,
+)
+
+challenge = Table(  # what an authenticator was asked to sign; each is taken out once
+    "challenge",
+    IDENTITY,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256
+    Column("purpose", Text, nullable=False),
+    Column("doctor", Text, ForeignKey("doctor.id", ondelete="CASCADE")),  # none at sign-in
+    Column("expires", BigInteger, nullable=False),
+    Index("challenge_by_expiry", "expires"),
+    sqlite_with_rowid=False,
+)
+
+totp = Table(
+    "totp",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("confirmed", BigInteger),  # counts only from then on
+    Column("step", BigInteger, nullable=False),  # the last one used: none at or before it is good
+    sqlite_with_rowid=False,
+)
+
+recovery_code = Table(
+    "recovery_code",
+    IDENTITY,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256
+    _of_doctor(),
+    Column("created", BigInteger, nullable=False),
+    Column("used", BigInteger),
+    Index("recovery_code_by_doctor", "doctor"),
+    sqlite_with_rowid=False,
+)
+
+half_session = Table(  # the password was right, the second step is still to come
+    "half_session",
+    IDENTITY,
+    Column("secret", LargeBinary, primary_key=True),  # SHA-256 of what the cookie holds
+    _of_doctor(),
+    Column("kind", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("half_session_by_expiry", "expires"),
     sqlite_with_rowid=False,
 )
 
@@ -135,4 +294,63 @@ fact = Table(  # about the store itself: which key it is for, that it is a demon
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+register_snapshot = Table(  # one import of one register; of each register one is current
+    "register_snapshot",
+    IDENTITY,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("register", Text, nullable=False),  # a licensing body's id
+    Column("state", Text, nullable=False),  # filling, current, old
+    Column("runs", Integer, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),  # when its import last wrote
+)
+
+register_entry = Table(  # sorted runs, so that millions of rows are only ever appended
+    "register_entry",
+    IDENTITY,
+    Column("snapshot", Integer, primary_key=True, autoincrement=False),
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("number", Text, primary_key=True),
+    Column("names", Text),  # folded, for comparing only
+    Column("status", Text),  # empty: in good standing
+    Column("until", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+oidc_link = Table(  # whom another house signs in here; `subject` is a keyed hash
+    "oidc_link",
+    IDENTITY,
+    Column("provider", Text, primary_key=True),
+    Column("subject", LargeBinary, primary_key=True),
+    Column("doctor", Text, ForeignKey("doctor.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # what it said of her, and its refresh token
+    Column("confirmed", BigInteger, nullable=False),
+    Index("oidc_link_by_doctor", "doctor", "provider", unique=True),
+    sqlite_with_rowid=False,
+)
+
+officer = Table(  # the two to whom authors are sealed: 1 opens last, 2 first
+    "officer",
+    IDENTITY,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column(
+        "doctor", Text, ForeignKey("doctor.id", ondelete="RESTRICT"), nullable=False, unique=True
+    ),
+    Column("public_key", LargeBinary, nullable=False, unique=True),
+    Column("since", BigInteger, nullable=False),
+)
+
+identity_audit = Table(  # acts on accounts: each row's hash covers the one before
+    "identity_audit",
+    IDENTITY,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("about", Text),
+    Column("detail", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )

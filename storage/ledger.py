@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from storage.acts import Act, Answer, CidConflict, Draft, Outcome, Placed, Stale
+from storage.acts import Act, Answer, CidConflict, Draft, Outcome, PersonaRow, Placed, Stale
 from storage.database import StorageError
 
 Receipt = tuple[bytes, tuple[Placed, ...]]
@@ -30,6 +30,27 @@ class Commit:
     room: str
     act: Act
     placed: tuple[Placed, ...]
+    name: str | None = None
+    """The name of the act's persona, when the act brought its row."""
+
+
+@dataclass(slots=True)
+class Names:
+    """The names of personas as read under the rooms' locks, and those that this transaction gives."""
+
+    given: dict[bytes, str] = field(default_factory=dict)
+    taken: set[tuple[int, str]] = field(default_factory=set)
+
+    def give(self, room_id: int, row: PersonaRow) -> str | None:
+        """What this persona is called: what it was called before, or the first of its names that is free."""
+        if len(row.names) < 2:
+            return row.names[0] if row.names else None
+        if row.id not in self.given:
+            free = (name for name in row.names if (room_id, name) not in self.taken)
+            name = next(free, row.names[-1])  # were all taken, the index would refuse it
+            self.given[row.id] = name
+            self.taken.add((room_id, name))
+        return self.given[row.id]
 
 
 @dataclass(slots=True)
@@ -41,6 +62,7 @@ class Ledger:
     heads: Mapping[int, Head]
     receipts: dict[bytes, Receipt]
     commits: list[Commit] = field(default_factory=list)
+    names: Names = field(default_factory=Names)
 
     def refusal(self, act: Act) -> Answer | None:
         """The answer to an act that is not to be done: done before, or not allowed. None: go on."""
@@ -59,10 +81,11 @@ class Ledger:
     def place(self, act: Act) -> Outcome:
         """Number the act's entries. Only for an act whose guards hold."""
         head = self.heads[act.room_id]
+        name = None if act.persona is None else self.names.give(act.room_id, act.persona)
         placed = tuple(self._number(head, draft) for draft in act.drafts)
         self.receipts[act.dedup] = (act.fingerprint, placed)
-        self.commits.append(Commit(head.slug, act, placed))
-        return Outcome(placed)
+        self.commits.append(Commit(head.slug, act, placed, name))
+        return Outcome(placed, name=name)
 
     def _number(self, head: Head, draft: Draft) -> Placed:
         head.last_seq += 1

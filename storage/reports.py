@@ -45,6 +45,28 @@ async def open_reports(connection: AsyncConnection, limit: int) -> list[Report]:
     return [Report(*row) for row in await connection.execute(statement)]
 
 
+async def by_id(connection: AsyncConnection, report_id: str) -> Report | None:
+    """The report of that id, open or closed."""
+    statement = (
+        select(report.c.id, room.c.slug, report.c.seq, report.c.kind, report.c.note, report.c.at)
+        .select_from(report.join(room, room.c.id == report.c.room_id))
+        .where(report.c.id == report_id)
+    )
+    found = (await connection.execute(statement)).one_or_none()
+    return None if found is None else Report(*found)
+
+
+async def is_reported(connection: AsyncConnection, slug: str, seq: int) -> bool:
+    """Whether somebody reported that entry, whatever came of it."""
+    statement = (
+        select(report.c.id)
+        .select_from(report.join(room, room.c.id == report.c.room_id))
+        .where(room.c.slug == slug, report.c.seq == seq)
+        .limit(1)
+    )
+    return (await connection.execute(statement)).first() is not None
+
+
 async def close(connection: AsyncConnection, report_id: str, outcome: str) -> bool:
     """Close an open report; False when there is none of that id."""
     result = await connection.execute(_CLOSE, {"which": report_id, "how": outcome})

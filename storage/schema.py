@@ -1,7 +1,7 @@
 """The lounge store: rooms, entries, personas and what belongs to them. Never a doctor.
 
-Nothing here holds a name, an e-mail, a licence or a doctor's id, and no two personas of one doctor
-share a value. Times are milliseconds since 1970, UTC.
+Nothing here holds an e-mail, a licence or a doctor's id, a name only where its doctor chose to show it,
+and no two personas of one doctor share a value but that name. Times are milliseconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
+    text,
 )
 
 LOUNGE = MetaData()
@@ -71,6 +73,7 @@ receipt = (
     )
 )
 
+_made_up = text("face = 'anonymous'")
 persona = Table(  # written with the first say, without serial or time
     "persona",
     LOUNGE,
@@ -78,6 +81,25 @@ persona = Table(  # written with the first say, without serial or time
     Column("face", Text, nullable=False),
     Column("badge", Text, nullable=False),  # JSON; fixed at the first say, later only coarser
     Column("sealed", LargeBinary),  # the doctor, sealed to two officers; empty without officers
+    Column("room_id", Integer),
+    Column("name", Text),  # made up; or the one that its doctor chose to show here
+    Column("exact", Boolean, nullable=False, server_default=false()),  # shown whole on purpose
+    Index(
+        "persona_name",
+        "room_id",
+        "name",
+        unique=True,
+        sqlite_where=_made_up,
+        postgresql_where=_made_up,
+    ),
+    sqlite_with_rowid=False,
+)
+
+offer = Table(  # one persona would tell another her real name: a hash that needs both, and a key
+    "offer",
+    LOUNGE,
+    Column("id", LargeBinary, primary_key=True),
+    Column("until", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -113,4 +135,58 @@ outbox = Table(  # letters to a doctor's private log, sealed; carried over and d
     Column("id", LargeBinary, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+talk = Table(  # two personas who met in a room and go on alone; without serial or time
+    "talk",
+    LOUNGE,
+    Column("slug", Text, primary_key=True),  # its room; random to whoever is not told
+    Column("origin", Text, nullable=False),  # the room in which both personas are who they are
+    Column("asker", LargeBinary, nullable=False),
+    Column("asked", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # asked, open, declined, closed
+    Index("talk_origin", "origin"),
+    Index("talk_asker", "asker"),
+    Index("talk_asked", "asked"),
+    sqlite_with_rowid=False,
+)
+
+sanction = Table(  # whom it is about can only be tested with the doctor in hand, never read off
+    "sanction",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("mark", LargeBinary, nullable=False),  # keyed hash of salt and doctor
+    Column("licence", LargeBinary, nullable=False),  # of salt and licence, for who comes back
+    Column("kind", Text, nullable=False),
+    Column("room", Text),  # null: everywhere
+    Column("until", BigInteger),  # null: until it is lifted
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+unmasking = Table(  # what officers asked to have opened; never what they found
+    "unmasking",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("room", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("persona", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("approved", BigInteger),
+    Column("opened", BigInteger),
+)
+
+lounge_audit = Table(  # moderation and unmasking, by role: each row's hash covers the one before
+    "lounge_audit",
+    LOUNGE,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("about", Text),
+    Column("detail", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    case,
+    delete,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.identities import COLUMNS, DoctorRecord, record
@@ -15,6 +25,9 @@ from storage.identity_schema import doctor, session, token
 
 _BATCH = 5_000  # ids in one statement; both databases allow about 32,000 values
 _KEPT_AFTER_END_MS = 7 * 24 * 3_600_000
+
+Idle = Mapping[str, int]
+"""By kind of session: how many ms without use until it is no longer open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +37,28 @@ class Opened:
     doctor: DoctorRecord
     id: str
     used: int | None
+    kind: str = "token"
+    device: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A session in its owner's list; times in ms."""
+    """A session in its owner's list; times in ms. `kind`: plain, shared or own."""
 
     id: str
     label: str
     created: int
     seen: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSession:
+    """A session that was not used for too long, and whose it is; it may be unlocked."""
+
+    id: str
+    doctor: str
+    device: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +80,13 @@ async def add_session(
     label: str,
     now: int,
     expires: int,
+    kind: str = "plain",
+    device: bytes | None = None,
 ) -> None:
-    """A new session. Sessions of this doctor that ended long ago are dropped by the way."""
+    """A new session, just proved. Sessions of this doctor that ended long ago are dropped by the way.
+
+    `device`: SHA-256 of the cookie without which this session's own is nothing.
+    """
     await connection.execute(
         delete(session).where(
             session.c.doctor == doctor_id, session.c.expires < now - _KEPT_AFTER_END_MS
@@ -71,18 +101,46 @@ async def add_session(
             created=now,
             seen=now,
             expires=expires,
+            kind=kind,
+            device=device,
+            fresh=now,
         )
     )
 
 
 async def open_sessions(
-    connection: AsyncConnection, digests: Collection[bytes], now: int, idle_ms: int
+    connection: AsyncConnection, digests: Collection[bytes], now: int, idle: Idle
 ) -> dict[bytes, Opened]:
     """Those that are open, by the digest of their secret."""
-    query = select(*COLUMNS, session.c.id, session.c.seen, session.c.secret)
-    query = query.select_from(session.join(doctor))
-    query = query.where(session.c.secret.in_(digests), _is_open(now, idle_ms))
-    return {row[-1]: _opened(row) for row in await connection.execute(query)}
+    of_session = (session.c.kind, session.c.device, session.c.id, session.c.seen, session.c.secret)
+    query = select(*COLUMNS, *of_session).select_from(session.join(doctor))
+    query = query.where(session.c.secret.in_(digests), _is_open(now, idle))
+    return {
+        row[-1]: Opened(record(row), row[-3], row[-2], row[-5], row[-4])
+        for row in await connection.execute(query)
+    }
+
+
+async def locked_session(
+    connection: AsyncConnection, digest: bytes, now: int, idle: Idle
+) -> LockedSession | None:
+    """The session of this secret while it is neither open nor over."""
+    query = select(session.c.id, session.c.doctor, session.c.device)
+    stands = session.c.ended.is_(None) & (session.c.expires > now) & (session.c.kind != "plain")
+    query = query.where(session.c.secret == digest, stands, ~_is_used(now, idle))
+    row = (await connection.execute(query)).first()
+    return None if row is None else LockedSession(*row)
+
+
+async def prove(connection: AsyncConnection, id: str, now: int) -> None:
+    """She has just shown again who she is: the session is in use, and fresh."""
+    await connection.execute(update(session).where(session.c.id == id).values(seen=now, fresh=now))
+
+
+async def proved_at(connection: AsyncConnection, id: str) -> int | None:
+    """When she last showed who she is, in this session."""
+    query = select(session.c.fresh).where(session.c.id == id)
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def open_tokens(
@@ -100,13 +158,13 @@ async def still_open(
     sessions: Collection[str],
     tokens: Collection[str],
     now: int,
-    idle_ms: int,
+    idle: Idle,
 ) -> dict[str, DoctorRecord]:
     """Which of these rows' ids are open, with their doctors as they are now."""
     found: dict[str, DoctorRecord] = {}
     for ids in _batches(sessions):
         query = select(*COLUMNS, session.c.id).select_from(session.join(doctor))
-        query = query.where(session.c.id.in_(ids), _is_open(now, idle_ms))
+        query = query.where(session.c.id.in_(ids), _is_open(now, idle))
         found |= {row[-1]: record(row) for row in await connection.execute(query)}
     for ids in _batches(tokens):
         query = select(*COLUMNS, token.c.id).select_from(token.join(doctor))
@@ -126,12 +184,14 @@ async def touch(
 
 
 async def sessions_of(
-    connection: AsyncConnection, doctor_id: str, now: int, idle_ms: int
+    connection: AsyncConnection, doctor_id: str, now: int, idle: Idle
 ) -> list[SessionRecord]:
-    """The open sessions of a doctor, the last used first."""
+    """The sessions of a doctor that are open or may be unlocked, the last used first."""
+    lockable = session.c.ended.is_(None) & (session.c.expires > now) & (session.c.kind != "plain")
+    stands = _is_open(now, idle) | lockable
     query = (
-        select(session.c.id, session.c.label, session.c.created, session.c.seen)
-        .where(session.c.doctor == doctor_id, _is_open(now, idle_ms))
+        select(session.c.id, session.c.label, session.c.created, session.c.seen, session.c.kind)
+        .where(session.c.doctor == doctor_id, stands)
         .order_by(session.c.seen.desc(), session.c.id)
     )
     return [SessionRecord(*row) for row in await connection.execute(query)]
@@ -154,6 +214,13 @@ async def end_session_by_secret(connection: AsyncConnection, digest: bytes, now:
 
 async def end_sessions(connection: AsyncConnection, doctor_id: str, now: int) -> None:
     mine = update(session).where(session.c.doctor == doctor_id, session.c.ended.is_(None))
+    await connection.execute(mine.values(ended=now))
+
+
+async def end_all(connection: AsyncConnection, doctor_id: str, now: int) -> None:
+    """Every session and every token of hers."""
+    await end_sessions(connection, doctor_id, now)
+    mine = update(token).where(token.c.doctor == doctor_id, token.c.ended.is_(None))
     await connection.execute(mine.values(ended=now))
 
 
@@ -193,8 +260,12 @@ def _opened(row: Row[*tuple[Any, ...]]) -> Opened:
     return Opened(record(row), row[-3], row[-2])
 
 
-def _is_open(now: int, idle_ms: int) -> ColumnElement[bool]:
-    return session.c.ended.is_(None) & (session.c.expires > now) & (session.c.seen > now - idle_ms)
+def _is_open(now: int, idle: Idle) -> ColumnElement[bool]:
+    return session.c.ended.is_(None) & (session.c.expires > now) & _is_used(now, idle)
+
+
+def _is_used(now: int, idle: Idle) -> ColumnElement[bool]:
+    return session.c.seen > literal(now, BigInteger) - case(dict(idle), value=session.c.kind)
 
 
 def _batches(ids: Collection[str]) -> Iterator[list[str]]:

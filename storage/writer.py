@@ -13,17 +13,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sqlalchemy import Text, bindparam, insert, select, update
+from sqlalchemy import (
+    Text,
+    bindparam,
+    insert,
+    literal,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import gate, index
-from storage.acts import Act, Answer, Draft, Missed, Outcome, PersonaRow, Placed, Step
+from storage import audit, gate, index
+from storage.acts import Act, Answer, Draft, Missed, Noted, Outcome, PersonaRow, Placed, Step
 from storage.database import Broken, Database, StorageError, storage_error
 from storage.entries import FIND_RECEIPTS, as_receipt
 from storage.group_commit import Fault, GroupCommit
-from storage.ledger import Commit, Head, Ledger, digest
+from storage.ledger import Commit, Head, Ledger, Names, digest
 from storage.schema import entry, outbox, persona, receipt, room
 
 __all__ = ["Commit", "Writer"]
@@ -123,8 +132,9 @@ class _Batch:
     entry_rows: list[dict[str, Any]] = field(default_factory=list)
     receipt_rows: list[dict[str, Any]] = field(default_factory=list)
     index_rows: list[dict[str, Any]] = field(default_factory=list)
-    persona_rows: dict[bytes, PersonaRow] = field(default_factory=dict)
+    persona_rows: dict[bytes, dict[str, Any]] = field(default_factory=dict)
     letter_rows: list[dict[str, Any]] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
 
     @classmethod
     async def begin(
@@ -136,9 +146,11 @@ class _Batch:
         found = await connection.execute(FIND_RECEIPTS, {"dedups": [a.dedup for a in acts]})
         receipts = {bytes(row.dedup): as_receipt(row) for row in found}
         epoch = await gate.held_epoch(connection)
-        return cls(
-            connection, is_sqlite, Ledger(epoch, time.time_ns() // 1_000_000, heads, receipts)
-        )
+        ledger = Ledger(epoch, time.time_ns() // 1_000_000, heads, receipts)
+        newcomers = [(a.room_id, a.persona) for a in acts if a.persona and len(a.persona.names) > 1]
+        if newcomers:
+            ledger.names = await _names(connection, newcomers)
+        return cls(connection, is_sqlite, ledger)
 
     async def admit(self, act: Act) -> Answer:
         refusal = self.ledger.refusal(act)
@@ -147,7 +159,7 @@ class _Batch:
         if act.steps and not await self._guarded(act):
             return Missed()
         outcome = self.ledger.place(act)
-        self._gather(act, outcome.placed)
+        self._gather(act, outcome)
         return outcome
 
     async def _guarded(self, act: Act) -> bool:
@@ -165,8 +177,8 @@ class _Batch:
         count = len(result.all()) if result.returns_rows else result.rowcount
         return step.rows is None or count == step.rows
 
-    def _gather(self, act: Act, placed: Sequence[Placed]) -> None:
-        slug = self.ledger.heads[act.room_id].slug
+    def _gather(self, act: Act, outcome: Outcome) -> None:
+        slug, placed = self.ledger.heads[act.room_id].slug, outcome.placed
         for draft, place in zip(act.drafts, placed, strict=True):
             self.entry_rows.append(_entry_row(act.room_id, slug, draft, place))
             if draft.terms is not None:  # an empty row too: what takes it out again must find it
@@ -181,18 +193,18 @@ class _Batch:
             }
         )
         if act.persona is not None:
-            self.persona_rows[act.persona.id] = act.persona
+            row = _persona_row(act.room_id, act.persona, outcome.name)
+            self.persona_rows[act.persona.id] = row
+        if act.noted is not None:
+            self.noted.append(act.noted)
         self.letter_rows.extend({"id": each.id, "sealed": each.sealed} for each in act.letters)
 
     async def write(self) -> None:
         """The gathered rows, a statement a table."""
         run = self.connection.execute
         if self.persona_rows:
-            rows = [
-                {"id": p.id, "face": p.face, "badge": p.badge, "was": p.was}
-                for p in self.persona_rows.values()
-            ]
-            await run(_UPSERT_PERSONA_SQLITE if self.is_sqlite else _UPSERT_PERSONA_POSTGRES, rows)
+            upsert = _UPSERT_PERSONA_SQLITE if self.is_sqlite else _UPSERT_PERSONA_POSTGRES
+            await run(upsert, list(self.persona_rows.values()))
         if self.entry_rows:
             await run(_INSERT_ENTRIES, self.entry_rows)
         if self.receipt_rows:
@@ -208,6 +220,39 @@ class _Batch:
         ]
         if moved:
             await run(_MOVE_HEADS, moved)
+        for each in self.noted:
+            await audit.append_lounge(
+                self.connection, each.act, by=each.by, about=each.about, detail=each.detail
+            )
+
+
+async def _names(connection: AsyncConnection, newcomers: Sequence[tuple[int, PersonaRow]]) -> Names:
+    """What these personas are called already, and which of the names they may get are taken."""
+    values = {
+        "ids": [row.id for _, row in newcomers],
+        "rooms": list({room_id for room_id, _ in newcomers}),
+        "names": list({name for _, row in newcomers for name in row.names}),
+    }
+    names = Names()
+    for row in await connection.execute(_FIND_NAMES, values):
+        if row.own:
+            names.given[bytes(row.id)] = row.name
+        else:
+            names.taken.add((row.room_id, row.name))
+    return names
+
+
+def _persona_row(room_id: int, row: PersonaRow, name: str | None) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "face": row.face,
+        "badge": row.badge,
+        "sealed": row.sealed,
+        "room_id": room_id,
+        "name": name,
+        "exact": row.exact,
+        "was": row.was,
+    }
 
 
 def _entry_row(room_id: int, slug: str, draft: Draft, placed: Placed) -> dict[str, Any]:
@@ -264,16 +309,27 @@ _MOVE_HEADS = (
     .where(room.c.id == bindparam("room"))
     .values(last_seq=bindparam("head"), says=bindparam("count"))
 )
+_FIND_NAMES = union_all(
+    select(persona.c.id, persona.c.room_id, persona.c.name, literal(1).label("own")).where(
+        persona.c.id.in_(bindparam("ids", expanding=True)), persona.c.name.is_not(None)
+    ),
+    select(persona.c.id, persona.c.room_id, persona.c.name, literal(0).label("own")).where(
+        persona.c.face == literal_column("'anonymous'"),  # as the index has it
+        persona.c.room_id.in_(bindparam("rooms", expanding=True)),
+        persona.c.name.in_(bindparam("names", expanding=True)),
+    ),
+)
 _as_it_was = persona.c.badge == bindparam("was", type_=Text)
+_ANEW = ("badge", "room_id", "name", "exact")
 _sqlite_persona = sqlite.insert(persona)
 _UPSERT_PERSONA_SQLITE = _sqlite_persona.on_conflict_do_update(
     index_elements=[persona.c.id],
-    set_={"badge": _sqlite_persona.excluded.badge},
+    set_={column: _sqlite_persona.excluded[column] for column in _ANEW},
     where=_as_it_was,
 )
 _postgres_persona = postgresql.insert(persona)
 _UPSERT_PERSONA_POSTGRES = _postgres_persona.on_conflict_do_update(
     index_elements=[persona.c.id],
-    set_={"badge": _postgres_persona.excluded.badge},
+    set_={column: _postgres_persona.excluded[column] for column in _ANEW},
     where=_as_it_was,
 )

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
-from storage.migrations import Store, upgrade
-from tests.postgres import drop_database, fresh_database
+from tests.postgres import drop_database
+from tests.templates import fresh_store
 
 
 @asynccontextmanager
@@ -27,19 +26,9 @@ async def addresses(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, A
 @asynccontextmanager
 async def on_postgres(server: str) -> AsyncIterator[dict[str, str]]:
     """`database_url` and `identity_url` of two fresh databases there, dropped afterwards."""
-    lounge, identity = fresh_database(server), fresh_database(server)
+    lounge, identity = fresh_store(server, "lounge"), fresh_store(server, "identity")
     try:
-        await _upgraded(lounge, "lounge")
-        await _upgraded(identity, "identity")
         yield {"database_url": lounge, "identity_url": identity}
     finally:
         drop_database(lounge)
         drop_database(identity)
-
-
-async def _upgraded(url: str, store: Store) -> None:
-    database = Database(url)
-    try:
-        await upgrade(database, store)
-    finally:
-        await database.close()

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
+import typer
 from starlette.routing import Mount, Route, WebSocketRoute
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from lounge import events
@@ -111,9 +113,11 @@ def subcommands() -> dict[str, set[str]]:
     """Each leaf of the command line with its options."""
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
-        for word, child in getattr(command, "commands", {}).items():
-            yield from walk(f"{name} {word}", child)
-        if not getattr(command, "commands", {}):
+        if isinstance(command, TyperGroup):
+            context = typer.Context(command)
+            for word in command.list_commands(context):
+                yield from walk(f"{name} {word}", command.get_command(context, word))
+        else:
             options = {option for each in command.params for option in each.opts}
             yield name, {option for option in options if option.startswith("--")} - {"--help"}
 

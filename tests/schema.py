@@ -20,6 +20,17 @@ _ANSWERS = {
     "history": "Past",
     "read": "Done",
     "search": "Hits",
+    "talk": "Asked",
+    "talk_answer": "Done",
+    "talk_end": "Changed",
+    "seen": "Noted",
+    "writing": "Noted",
+    "signals": "Noted",
+    "face": "Faced",
+    "preview": "Previewed",
+    "retire": "Retired",
+    "ignore": "Ignored",
+    "reveal": "Done",
     "ping": "Pong",
 }
 _EVENTS = {
@@ -27,9 +38,12 @@ _EVENTS = {
     "edit": "EditEvent",
     "redact": "RedactEvent",
     "react": "ReactEvent",
+    "end": "EndEvent",
     "tombstone": "TombstoneEvent",
     "notice": "NoticeEvent",
 }
+_FRAMES = {"seen": "SeenBy", "writing": "WritingBy"}
+"""Those that are not called as their op: a command is."""
 _DOCUMENT: dict[str, Any] = copy.deepcopy(schemas.asyncapi())
 
 
@@ -50,7 +64,7 @@ def shape_of(frame: dict[str, Any], asked: dict[Any, str]) -> str:
         return _ANSWERS[asked[frame["ref"]]]
     if op == "event":
         return _EVENTS[frame["kind"]]
-    return str(op).title()
+    return _FRAMES.get(op) or str(op).title()
 
 
 def _validator(name: str) -> Draft202012Validator:

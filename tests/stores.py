@@ -12,15 +12,19 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import delete
 
+from lounge.accounts import Accounts, open_accounts
+from lounge.belongings import Belongings
 from lounge.doctors import Doctor, Doctors
 from lounge.keys import Keys, open_keys
+from lounge.leaving import Authors
+from lounge.officers import Seals
 from lounge.passwords import Passwords
 from lounge.settings import Settings, from_environment
 from storage import gate, identities, schema
 from storage.database import Database
 from storage.identity_schema import IDENTITY, fact, revocation
-from storage.migrations import upgrade
-from tests.postgres import drop_database, fresh_database
+from tests.postgres import drop_database
+from tests.templates import fresh_store, upgraded
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 BOTH = ("sqlite", "postgres")
@@ -56,6 +60,22 @@ class Stores:
             clock=clock or Clock(),
         )
 
+    def accounts(
+        self, doctors: Doctors, clock: Clock | None = None, seals: Authors | None = None
+    ) -> Accounts:
+        """What else these doctors' accounts need; without rooms nobody has a persona."""
+        return open_accounts(
+            self.identity,
+            self.lounge,
+            self.keys,
+            self.settings,
+            doctors,
+            Belongings(self.identity, self.keys),
+            seals or Seals(self.identity, self.keys),
+            lambda _doctor, _rooms: [],
+            clock=clock or Clock(),
+        )
+
     async def epoch(self) -> int:
         async with self.lounge.reading() as connection:
             return await gate.epoch(connection)
@@ -74,8 +94,8 @@ async def open_stores(
     )
     identity, lounge = Database(settings.identity_url), Database(settings.database_url)
     try:
-        await upgrade(identity, "identity")
-        await upgrade(lounge, "lounge")
+        await upgraded(identity, "identity")
+        await upgraded(lounge, "lounge")
         yield Stores(settings, identity, lounge, await open_keys(settings, identity, lounge))
     finally:
         await identity.close()
@@ -90,7 +110,7 @@ async def open_either(request: pytest.FixtureRequest, folder: Path) -> AsyncIter
             yield stores
         return
     server = request.getfixturevalue("postgres_url")
-    urls = fresh_database(server), fresh_database(server)
+    urls = fresh_store(server, "identity"), fresh_store(server, "lounge")
     try:
         async with open_stores(folder, identity_url=urls[0], lounge_url=urls[1]) as stores:
             yield stores
@@ -140,4 +160,7 @@ async def doctor_by(stores: Stores, email: str) -> Doctor:
         known.language,
         known.roles,
         known.verified,
+        known.state,
+        known.reason,
+        known.accepted,
     )

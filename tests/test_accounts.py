@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lounge import demo
+from lounge.accounts import Accounts
 from lounge.doctors import Doctors, Unrecognised
 from lounge.errors import Refusal
 from lounge.events import rfc3339
@@ -37,6 +38,7 @@ class House:
     settings: Settings
     doctors: Doctors
     identity_database: Database
+    accounts: Accounts
 
 
 class With:
@@ -68,7 +70,7 @@ async def house(stores: Stores) -> AsyncIterator[House]:
     doctors = stores.doctors()
     code = await add_ana(doctors)
     await doctors.set_password(EMAIL, code, PASSWORD, address="")
-    yield House(stores.settings, doctors, stores.identity)
+    yield House(stores.settings, doctors, stores.identity, stores.accounts(doctors))
     doctors.close()
 
 
@@ -271,7 +273,8 @@ async def test_in_a_demo_one_click_signs_in(tmp_path: Path) -> None:
     async with open_stores(tmp_path / "demo") as stores:
         await demo.fill(stores.identity, now=START)
         doctors = stores.doctors()
-        house = House(replace(stores.settings, demo=True), doctors, stores.identity)
+        settings = replace(stores.settings, demo=True)
+        house = House(settings, doctors, stores.identity, stores.accounts(doctors))
         async with client(house) as visitor:
             cast = (await visitor.get("/api/demo")).json()["cast"]
             assert [member["verified"] for member in cast].count(False) == 1

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import delete, update
 
 from lounge.personas import Crowd
-from storage import entries
+from storage import personas
 from storage.acts import Act
 from storage.database import StorageError
+from storage.identities import Crowd as Share
 from storage.schema import entry, room
 from tests import acts
 from tests.backends import addresses
@@ -446,9 +447,11 @@ async def test_who_sits_there_shows_no_more_than_the_guard_allows_now(
     first, second = await house.guest("ana", place), await house.guest("ana", place)
     coarse = {"specialty": "cardiology"}
     full = house.lounge.personas.crowd
-    few = Crowd.of(
-        [("cardiology", "CA", 1), ("cardiology", "GB", 50)], house.lounge.rooms, full.size
-    )
+    colleagues = [
+        Share("specialist", "cardiology", None, "CA", "doctor", 1),
+        Share("trainee", "cardiology", None, "GB", "doctor", 50),
+    ]
+    few = Crowd.of(colleagues, house.lounge.rooms, full.size)
     monkeypatch.setattr(house.lounge.personas, "crowd", few)
     said = await second.say(place, "with fewer colleagues")
     assert (await first.reaches(place, said["seq"]))[-1]["by"]["badge"] == coarse
@@ -464,4 +467,5 @@ async def _stored_badge(house: House, name: str, place: str) -> str | None:
     lounge = house.lounge
     persona = lounge.personas.id_of(await _doctor_id(house, name), place)
     async with lounge.database.reading() as connection:
-        return (await entries.badges_of(connection, [persona])).get(persona)
+        shown = (await personas.shown(connection, [persona])).get(persona)
+        return shown.badge if shown else None

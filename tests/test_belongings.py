@@ -8,7 +8,7 @@ import gc
 import pytest
 from sqlalchemy import select
 
-from lounge.belongings import MOST_MARKS, MOST_OWN, Belongings
+from lounge.belongings import MOST_IGNORED, MOST_MARKS, MOST_OWN, Belongings
 from lounge.demo import populate
 from lounge.errors import Refusal
 from storage import identities
@@ -51,12 +51,23 @@ async def test_what_changed_is_there_after_a_restart(stores: Stores, ana: str) -
     shelf.pin("house/coffee", True)
     shelf.read("world", 7, 5)
     shelf.wear("world", "screen")
+    shelf.wear("house/coffee", "named", exact=True)
+    shelf.retire("world", 2)
+    shelf.retire("world", 1)
+    for on in (True, False, True):
+        shelf.ignore("world", "somebody", on)
+    shelf.ignore("world", "another", False)
     await before.close()
     again = await opened(stores).of(ana)
     assert again.own == ("specialty/neurology", "world")
     assert again.pinned == ("specialty/cardiology", "world", "house/coffee")
     assert again.marks == {"world": (7, 5)}
-    assert again.faces == {"world": "screen"}
+    assert again.faces == {"world": "screen", "house/coffee": "named"}
+    assert again.is_exact("house/coffee", "named")
+    assert not again.is_exact("house/coffee", "screen")
+    assert again.retired("world") == 2
+    assert again.ignored("world") == ("somebody",)
+    assert again.ignored("house/coffee") == ()
 
 
 async def test_a_read_mark_only_goes_forward(stores: Stores, ana: str) -> None:
@@ -191,6 +202,16 @@ async def test_the_lists_are_bounded(stores: Stores, ana: str) -> None:
     assert shelf.own[0] == f"bench/{MOST_MARKS}"
     assert len(shelf.marks) == MOST_MARKS
     assert "bench/0" not in shelf.marks
+
+
+async def test_nobody_ignores_everybody(stores: Stores, ana: str) -> None:
+    shelf = await opened(stores).of(ana)
+    for n in range(MOST_IGNORED):
+        shelf.ignore("world", str(n), True)
+    with pytest.raises(Refusal):
+        shelf.ignore("world", "one more", True)
+    shelf.ignore("world", "0", False)
+    shelf.ignore("world", "one more", True)
 
 
 async def test_nobody_has_no_shelf(stores: Stores) -> None:

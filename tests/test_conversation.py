@@ -30,7 +30,11 @@ async def test_what_one_says_the_other_hears(house: House) -> None:
     said = await ana.say("specialty/cardiology", "Troponin 40 then 42: observe?")
     heard = (await ben.reaches("specialty/cardiology", said["seq"]))[-1]
     assert heard["text"] == "Troponin 40 then 42: observe?"
-    assert heard["by"]["badge"] == {"specialty": "cardiology", "country": "CA"}
+    assert heard["by"]["badge"] == {
+        "grade": "specialist",
+        "specialty": "cardiology",
+        "country": "CA",
+    }
     assert heard["by"]["as"] == "anonymous"
 
 

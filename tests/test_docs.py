@@ -39,6 +39,7 @@ SHAPES: Mapping[str, type] = {
     "by": events.By,
     "role": events.Role,
     "present": events.Present,
+    "crowd": wire.CrowdBand,
     "mode": events.Mode,
     "span": wire.HeldSpan,
     "mark": wire.Stretch,
@@ -50,8 +51,8 @@ FORBIDDEN = (
     r"(?i)\bTODO\b|\bFIXME\b|lorem ipsum",
 )
 
-OTHER_NAMES = {"lounge_session", "lounge_version"}
-"""A cookie and a table of Alembic's."""
+OTHER_NAMES = {"lounge_session", "lounge_version", "lounge_audit"}
+"""A cookie, a table of Alembic's and one of ours."""
 
 
 # -- the wire ------------------------------------------------------------------------------------

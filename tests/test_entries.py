@@ -12,7 +12,7 @@ from sqlalchemy import select
 from storage import entries, index
 from storage.acts import Act, Outcome, Placed, Step
 from storage.database import Database
-from storage.entries import Entry, Standing
+from storage.entries import Entry, Shown, Standing
 from storage.schema import entry, reaction
 from storage.tokenizer import index_terms, query_terms
 from storage.writer import Writer
@@ -158,7 +158,9 @@ async def test_a_corrected_say_is_read_as_it_is_now(
     assert (said.body, said.edited) == ({"text": "Give 1 mg."}, 3)
     assert first.body == second.body == {"text": "Give 1 mg."}  # nobody is shown 2 mg either
     assert {each.as_of for each in (said, first, second)} == {3}
-    assert await _standing(lounge, room, 1) == Standing("say", ANA, 3, None, "Give 1 mg.", (2, 3))
+    assert await _standing(lounge, room, 1) == Standing(
+        "say", ANA, 3, None, "Give 1 mg.", (2, 3), Shown("anonymous", BADGE, None)
+    )
 
 
 async def test_an_edit_read_without_its_say_has_the_text_that_is_current(

@@ -69,10 +69,14 @@ NO_BODIES = {
 }
 
 
-@pytest.fixture(scope="module", params=BOTH)
+on_both = pytest.mark.parametrize("house", BOTH, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 async def house(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_url: str
 ) -> AsyncIterator[House]:
+    """On SQLite, but for the tests whose input reaches a database."""
     folder = tmp_path_factory.mktemp("hostile-http")
     async with addresses(request) as urls, open_house(folder, redis_url, **urls) as house:
         yield house
@@ -115,6 +119,7 @@ async def test_a_body_of_another_kind_is_invalid(
         assert _refused(answer, 400) == "invalid", kind
 
 
+@on_both
 @pytest.mark.parametrize("route", BODIES, ids=lambda route: " ".join(route))
 async def test_a_spoiled_field_is_invalid(site: httpx2.AsyncClient, route: tuple[str, str]) -> None:
     right = BODIES[route]
@@ -127,6 +132,7 @@ async def test_a_spoiled_field_is_invalid(site: httpx2.AsyncClient, route: tuple
             assert _refused(answer, 400) == "invalid", (field, wrong)
 
 
+@on_both
 @pytest.mark.parametrize("route", BODIES, ids=lambda route: " ".join(route))
 async def test_a_nul_is_refused_wherever_it_stands(
     site: httpx2.AsyncClient, route: tuple[str, str]
@@ -138,6 +144,7 @@ async def test_a_nul_is_refused_wherever_it_stands(
             assert _refused(answer, 400) == "invalid", field
 
 
+@on_both
 @pytest.mark.parametrize(
     "query",
     [
@@ -151,6 +158,7 @@ async def test_a_number_that_is_none_is_invalid(site: httpx2.AsyncClient, query:
     assert _refused(await site.get(f"{EVENTS}?{query}"), 400) == "invalid"
 
 
+@on_both
 async def test_a_page_of_the_past_keeps_to_its_limits(
     house: House, site: httpx2.AsyncClient
 ) -> None:
@@ -170,6 +178,7 @@ async def test_a_page_of_the_past_keeps_to_its_limits(
         assert past["head"] == 3
 
 
+@on_both
 async def test_what_is_not_there_is_not_found(house: House, site: httpx2.AsyncClient) -> None:
     await house.guest("chiara", "me")
     private = [name for name in house.lounge.hub.names() if name.startswith("me/")][-1]
@@ -187,6 +196,7 @@ async def test_what_is_not_there_is_not_found(house: House, site: httpx2.AsyncCl
         assert _refused(await site.request(method, path), 405)
 
 
+@on_both
 async def test_a_search_cursor_that_is_not_ours_is_invalid(site: httpx2.AsyncClient) -> None:
     for cursor in GARBAGE_CURSORS:
         answer = await site.post("/api/search", json={"q": "x", "cursor": cursor})
@@ -229,6 +239,7 @@ async def test_nobody_signs_in_from_elsewhere(house: House) -> None:
 
 async def test_every_route_but_the_public_ones_wants_a_session(house: House) -> None:
     public = {"/healthz", "/readyz", "/metrics", "/api/demo", "/api/password"}
+    public |= {"/api/applications", "/api/applications/confirm"}
     public |= {"/api/openapi.json", "/api/asyncapi.json", "/words/{language}.json"}
     async with house.http(origin=house.url) as nobody:
         for method, path in _routes():
@@ -239,6 +250,7 @@ async def test_every_route_but_the_public_ones_wants_a_session(house: House) -> 
             assert _refused(answer, 401) == "forbidden", (method, path)
 
 
+@on_both
 async def test_whoever_is_not_verified_reads_nothing(house: House) -> None:
     async with house.http(await house.token("dan")) as dan:
         for path in ("/api/rooms", f"{EVENTS}?after=0", "/api/rooms/me/events?after=0"):

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import email.policy
 import fcntl
 import json
+import random
 import re
 import secrets
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -25,9 +28,11 @@ import asyncpg
 import httpx2
 import pytest
 from redis.asyncio import Redis
+from stdnum import luhn
 from websockets.exceptions import ConnectionClosed
 
 from lounge.doctors import digest_of
+from lounge.titles import SPECIALTIES
 from storage.schema import LOUNGE
 from tests import support
 from tests.backends import addresses
@@ -39,6 +44,7 @@ from tests.support import PATIENCE_SECONDS, Guest, new_cid
 from web.valkey import EmbeddedValkey
 
 ROOM = "specialty/cardiology"
+ROOMS = [f"specialty/{slug}" for slug in sorted(SPECIALTIES) if slug != "cardiology"][:24]
 PUBLIC = ("/", "/healthz", "/readyz", "/metrics", "/api/openapi.json", "/words/fr.json")
 OWN = ("session", "sessions", "tokens", "rooms", "reports")
 
@@ -52,6 +58,7 @@ class Doctor:
     code: str = ""
     token: str = ""
     cookie: str = ""
+    licence: str = ""
 
     @property
     def email(self) -> str:
@@ -70,7 +77,7 @@ class Doctor:
         """What names her or opens her door; `mark` is part of her name, mail and password."""
         session = self.cookie.partition("=")[2]
         found = {"mark": self.mark, "name": self.name, "id": self.id, "code": self.code}
-        return found | {"token": self.token, "session": session}
+        return found | {"token": self.token, "session": session, "licence": self.licence}
 
 
 @dataclass(slots=True)
@@ -81,6 +88,9 @@ class Evening:
     said: dict[str, str] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
     outputs: dict[str, bytes] = field(default_factory=dict)
+    mails: list[EmailMessage] = field(default_factory=list)
+    own: dict[int, bytes] = field(default_factory=dict)
+    """What a doctor took away of her own data, by her number."""
 
     def says(self, what: str) -> str:
         """A text of two words that nobody else says."""
@@ -121,12 +131,12 @@ async def evening(
 
 
 def test_nothing_that_names_a_doctor_or_opens_her_door_is_found_anywhere(evening: Evening) -> None:
-    assert len(evening.who) == 18
+    assert len(evening.who) == 25
     assert found_in(evening.outputs, evening.who) == []
 
 
 def test_what_was_said_is_in_no_log_in_no_metric_and_nowhere_on_redis(evening: Evening) -> None:
-    assert len(evening.said) == 10
+    assert len(evening.said) == 11
     names = ("log", "metrics", "redis keys", "redis values", "redis commands")
     places = {name: evening.outputs[name] for name in names}
     assert found_in(places, evening.said) == []
@@ -135,6 +145,25 @@ def test_what_was_said_is_in_no_log_in_no_metric_and_nowhere_on_redis(evening: E
 def test_what_was_taken_back_or_held_is_on_no_disk(evening: Evening) -> None:
     on_disk = {name: data for name, data in evening.outputs.items() if name.startswith("lounge")}
     assert found_in(on_disk, evening.gone) == []
+
+
+def test_a_letter_names_nobody_beyond_the_line_that_says_to_whom_it_goes(evening: Evening) -> None:
+    assert len(evening.mails) >= 1
+    for number, mail in enumerate(evening.mails):
+        address = mail["To"]
+        inside = {"mail": mail.get_content().encode(), "subject": mail["Subject"].encode()}
+        recipient = next(each for each in evening.doctors if each.email == address)
+        known = {k: v for k, v in evening.who.items() if v != recipient.code}  # that is for her
+        assert found_in(inside, known) == [], number
+
+
+def test_ones_own_data_says_nothing_of_anybody_else(evening: Evening) -> None:
+    for number, data in evening.own.items():
+        assert found_in({"own": data}, {"mark": evening.doctors[number].mark})
+        others = {k: v for k, v in evening.who.items() if not k.endswith(f"doctor {number}")}
+        assert found_in({"own data": data}, others) == []
+        secret = {k: evening.doctors[number].secrets[k] for k in ("token", "session")}
+        assert found_in({"own data": data}, secret) == []
 
 
 def test_the_search_reaches_every_place(evening: Evening) -> None:
@@ -153,6 +182,8 @@ def test_the_search_reaches_every_place(evening: Evening) -> None:
         ("redis commands", b'"PUBLISH" "lounge:'),
         ("lounge store", b"lounge_version"),
         ("http headers", b"content-security-policy"),
+        ("export", b'"kind":"say"'),
+        ("http", b'"licence_hint"'),
     ):
         assert word in evening.outputs[name], (name, word)
 
@@ -209,18 +240,24 @@ async def _spend(
     async with _keeping(server, evening) as http:
         for doctor in evening.doctors:
             await _sign_in(http, doctor)
+        await _apply(server, evening, http)
         guests = await _talk(server, evening, http)
         for doctor in evening.doctors:
             doctor.id = await _id_of(server, doctor)
         evening.outputs["lounge store while open"] = await _settled(server, evening, database)
         await _go_wrong(server, evening, database, guests[0])
         evening.outputs["metrics"] = (await http.get("/metrics")).content
+        evening.outputs["export"] = (await server.lounge("export", ROOM)).encode()
         here = await _with_leases(redis_url)
         await _leave(server, evening, http, guests)
         evening.outputs["redis values"] = here + await _dumped(redis_url)
     assert server.process
     server.process.signal(signal.SIGTERM)
     assert await asyncio.to_thread(server.process.exit_code) == 0
+    for file in sorted((server.folder / "outbox").glob("*.eml")):
+        letter = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        assert isinstance(letter, EmailMessage)
+        evening.mails.append(letter)
     evening.outputs["log"] = "\n".join(server.process.said).encode()
     evening.outputs["lounge store"] = await _stored(server, database)
     evening.outputs["frames"] = b"\n".join(
@@ -256,7 +293,7 @@ async def _sign_in(http: httpx2.AsyncClient, doctor: Doctor) -> None:
 
 async def _talk(server: Served, evening: Evening, http: httpx2.AsyncClient) -> list[Guest]:
     """Everything that is said and done in rooms, by each way in."""
-    ana, moira, dan = evening.doctors
+    ana, moira, dan, *_ = evening.doctors
     browser = {"cookie": ana.cookie, "origin": server.url}
     a = await Guest.connect(server.port, headers=browser)
     m = await Guest.connect(server.port, moira.token, msgpack=True)
@@ -279,15 +316,74 @@ async def _talk(server: Served, evening: Evening, http: httpx2.AsyncClient) -> l
     await m.ask("react", room=ROOM, seq=spoken["seq"], cid=new_cid(), emoji="👍", on=True)
     held = f"{evening.says('held')} write to {ana.email}"
     assert (await a.refused("say", room=ROOM, cid=new_cid(), text=held))["code"] == "held_privacy"
-    await a.hears("event", room="me", kind="notice")
+    await a.hears("event", room="me", kind="notice", notice="hidden")
     assert (await m.ask("search", q=evening.said["spoken"]))["hits"]
     await a.ask("search", q=evening.says("sought"))
     await a.ask("history", room=ROOM, after=0)
     await a.ask("read", room=ROOM, seq=spoken["seq"])
     await a.ask("leave", room=ROOM)
     await a.join(ROOM)
+    await _talk_alone(evening, a, m, spoken["seq"])
+    for room in ROOMS:  # one of so many leases is told of soon
+        await a.join(room)
+        await m.join(room)
     await _browse(http, evening, spoken["seq"])
     return [a, m, d]
+
+
+async def _talk_alone(evening: Evening, a: Guest, m: Guest, seq: int) -> None:
+    """Two who met in a room go on by themselves."""
+    talk = (await m.ask("talk", room=ROOM, seq=seq, cid=new_cid()))["talk"]
+    await a.hears("event", room="me", kind="notice", notice="talk_asked")
+    await a.ask("talk_answer", talk=talk, accept=True, cid=new_cid())
+    for guest in (a, m):
+        await guest.join(talk)
+    said = await a.say(talk, evening.says("said alone"))
+    await m.reaches(talk, said["seq"])
+    await m.ask("seen", room=talk, seq=said["seq"])
+    await a.ask("writing", room=talk, on=True)
+
+
+async def _apply(server: Served, evening: Evening, http: httpx2.AsyncClient) -> None:
+    """Somebody new asks to be let in, with a licence and a document, and may do so by a letter's code."""
+    nina = Doctor()
+    base = str(random.randrange(10**8, 2 * 10**8))
+    nina.licence = base + luhn.calc_check_digit(f"80840{base}")
+    form = {
+        **{"email": nina.email, "name": nina.name, "password": nina.password, "language": "en"},
+        **{"country": "US", "specialty": "cardiology", "grade": "specialist"},
+        **{"body": "us.npi", "licence": nina.licence},
+    }
+    asked = await http.post("/api/applications", json=form)
+    assert (asked.status_code, asked.content) == (202, b"{}")
+    kept = {"cookie": asked.headers["set-cookie"].partition(";")[0]}
+    nina.code = await _mailed(server)
+    body = {"email": nina.email, "code": nina.code}
+    entered = await http.post("/api/applications/confirm", json=body, headers=kept)
+    assert entered.status_code == 200
+    nina.cookie = _session_cookie(entered)
+    evening.doctors.append(nina)
+    by = {"cookie": nina.cookie}
+    paper = f"%PDF-1.7 {nina.name} {nina.licence}".encode()
+    path, kind = "/api/application/documents/diploma.pdf", {"content-type": "application/pdf"}
+    assert (await http.put(path, content=paper, headers=by | kind)).status_code == 204
+    assert (await http.get("/api/application", headers=by)).status_code == 200
+    refused = await http.post("/api/application/examine", headers=by)
+    assert refused.status_code in (200, 202)
+    nina.token = secrets.token_hex(20)  # she has none yet: nothing to be found
+
+
+def _session_cookie(answer: httpx2.Response) -> str:
+    cookies = [value.partition(";")[0] for value in answer.headers.get_list("set-cookie")]
+    return next(cookie for cookie in cookies if cookie.startswith("lounge_session="))
+
+
+async def _mailed(server: Served) -> str:
+    """The code in the newest letter."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (files := sorted((server.folder / "outbox").glob("*.eml"))):
+            await asyncio.sleep(0.05)
+    return str(re.findall(r"^\w{4}-\w{4}\r?$", files[-1].read_text(), re.M)[0]).strip()
 
 
 async def _browse(http: httpx2.AsyncClient, evening: Evening, seq: int) -> None:
@@ -302,6 +398,9 @@ async def _browse(http: httpx2.AsyncClient, evening: Evening, seq: int) -> None:
         await http.put(f"/api/rooms/{ROOM}/pin", json={"pinned": True}, headers=by)
         await http.post("/api/search", json={"q": evening.said["spoken"]}, headers=by)
         await http.patch("/api/session", json={"language": "fr"}, headers=by)
+    own = await http.get("/api/own-data", headers={"cookie": evening.doctors[0].cookie})
+    evening.own[0] = own.content
+    evening.bodies.remove(own.content)  # that is hers: it is looked at by itself
     by = {"cookie": evening.doctors[1].cookie}
     for report in (await http.get("/api/reports", headers=by)).json()["reports"]:
         closed = {"outcome": "upheld"}
@@ -338,7 +437,7 @@ async def _leave(
     server: Served, evening: Evening, http: httpx2.AsyncClient, guests: list[Guest]
 ) -> None:
     """Signed out by herself, closed out by the operator; nobody comes back in."""
-    ana, moira, _ = evening.doctors
+    ana, moira, *_ = evening.doctors
     assert (await http.delete("/api/session", headers={"cookie": ana.cookie})).status_code == 204
     assert await guests[0].closed() == 4501
     await server.lounge("doctor", "verify", moira.email, "--revoke")
@@ -460,8 +559,8 @@ async def _monitored(redis_url: str) -> AsyncIterator[bytearray]:
 
 
 async def _with_leases(redis_url: str) -> bytes:
-    """What Valkey holds while somebody is there, once the next tick has said so."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    """What Valkey holds while somebody is there, once one of the leases has been told of."""
+    async with asyncio.timeout(3 * PATIENCE_SECONDS):
         while b":here:" not in (dumped := await _dumped(redis_url)):
             await asyncio.sleep(0.1)
     return dumped

@@ -1,28 +1,79 @@
-"""Who is here: counted over all processes, once a person, told as a band and kept in leases that expire."""
+"""Who is here: counted over all processes, once a person, shown late, as one slow band for everybody."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-import presence.leases
+from presence.bands import BANDS, BOUNDS, HOLD_SECONDS, LOWEST, Band, Held, moved
+from presence.board import TURN_SECONDS, Board
+from presence.lag import LAG_SECONDS, Lag
 from presence.leases import LEASE_SECONDS, STEP_SECONDS, Leases
-from presence.roster import Band, Roster, band
+from presence.roster import Roster
 
 ANA, BEN, CHIARA = b"ana", b"ben", b"chiara"
+CROWD = [f"doctor {n}".encode() for n in range(60)]
+MOST, HERE = BOUNDS[0], "lounge:{}:here:{}"
+
+
+class Clock:
+    """The time of day as a test wants it, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @dataclass(slots=True)
 class Process:
-    """A roster, what its listeners show, and the bands it told of."""
+    """A roster, and the bands it told of."""
 
     roster: Roster
-    shown: set[str]
     told: list[dict[str, Band]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Processes that share a Redis and a clock. Draws are the smallest there are unless told otherwise."""
+
+    redis: Redis
+    clock: Clock
+    name: str = field(default_factory=lambda: secrets.token_hex(6))
+
+    def process(self, draws: Callable[[float, float], float] = min) -> Process:
+        told: list[dict[str, Band]] = []
+
+        def changed(bands: Mapping[str, Band]) -> None:
+            told.append(dict(bands))
+
+        leases = Leases(self.redis, self.name, clock=self.clock)
+        board = Board(self.redis, self.name)
+        return Process(Roster(leases, board, changed, clock=self.clock, uniform=draws), told)
+
+    async def hold_over(self, *processes: Process) -> None:
+        """Two rounds of each, after the longest that a draw of the smallest lets anything stand."""
+        self.clock.now += HOLD_SECONDS[0] + 1
+        for _ in range(2):
+            for each in processes:
+                await each.roster.tick()
+
+    async def members(self, room: str) -> list[bytes]:
+        return list(await self.leases(room))
+
+    async def leases(self, room: str) -> dict[bytes, float]:
+        """Who has one, and when it ends."""
+        key = HERE.format(self.name, room)
+        found: Any = await self.redis.zrange(key, 0, -1, withscores=True)
+        return dict(found)
 
 
 @pytest.fixture
@@ -32,209 +83,277 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
+def house(redis: Redis) -> House:
+    return House(redis, Clock())
+
+
+@pytest.fixture
 def room() -> str:
     return f"house/{secrets.token_hex(6)}"
 
 
-class Clock:
-    """The seconds that leases go by."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000
-
-    def time(self) -> float:
-        return float(self.now)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(presence.leases, "time", clock)
-    return clock
-
-
-def process(redis: Redis, *rooms: str, house: str = "ours") -> Process:
-    shown = set(rooms)
-    told: list[dict[str, Band]] = []
-
-    def changed(bands: Mapping[str, Band]) -> None:
-        told.append(dict(bands))
-
-    return Process(Roster(Leases(redis, house), lambda: shown, changed), shown, told)
+def enter(process: Process, room: str, people: int) -> None:
+    for member in CROWD[:people]:
+        process.roster.enter(room, member)
 
 
 # -- bands ---------------------------------------------------------------------------------------
 
 
-def test_a_count_leaves_only_as_a_band() -> None:
-    counts = (0, 1, 2, 3, 5, 6, 10, 11, 20, 21, 50, 51, 100, 101, 5_000)
-    assert [band(count) for count in counts] == [
-        Band(0, 0),
-        Band(1, 2),
-        Band(1, 2),
-        Band(3, 5),
-        Band(3, 5),
-        Band(6, 10),
-        Band(6, 10),
-        Band(11, 20),
-        Band(11, 20),
-        Band(21, 50),
-        Band(21, 50),
-        Band(51, 100),
-        Band(51, 100),
-        Band(101, None),
-        Band(101, None),
-    ]
+def test_the_bands_leave_no_count_out() -> None:
+    assert Held().band == Band(0, 5)
+    assert BANDS[-1] == Band(101, None)
+    for lower, upper in pairwise(BANDS):
+        assert lower.max is not None
+        assert upper.min == lower.max + 1
+
+
+def test_a_band_moves_by_one_step_however_many_come() -> None:
+    held = moved(LOWEST, 500, 0, min)
+    assert held.band == Band(6, 10)
+    assert moved(Held(5), 0, 0, min).band == Band(51, 100)
+
+
+def test_after_a_step_a_band_stands_for_a_time_that_is_drawn() -> None:
+    draws = iter([0.0, 77.0])
+    held = moved(LOWEST, 500, 1_000, lambda low, high: next(draws))
+    assert held == Held(1, 1_077)
+    assert moved(held, 500, 1_076, min) == held
+    assert moved(held, 500, 1_077, min).level == 2
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_a_count_that_hovers_about_a_bound_moves_nothing(bound: int) -> None:
+    level = BOUNDS.index(bound)
+    for people in (bound, bound + 1):
+        assert moved(Held(level), people, 0, min) == Held(level)
+        assert moved(Held(level + 1), people, 0, min) == Held(level + 1)
+
+
+def test_a_hundred_who_come_are_seen_within_minutes_and_one_is_not() -> None:
+    random, seen = Random(4), []
+    for people in (BOUNDS[0] + 2, 100):
+        held, now = LOWEST, 0.0
+        while held.level == 0:
+            now += 2
+            held = moved(held, people, now, random.uniform)
+        seen.append(now)
+    assert seen[1] < 600 < seen[0]
 
 
 # -- one process ---------------------------------------------------------------------------------
 
 
-async def test_a_second_tab_is_not_a_second_person(redis: Redis, room: str) -> None:
-    here = process(redis, room)
+async def test_a_second_tab_is_not_a_second_person(house: House, room: str) -> None:
+    here = house.process()
     for member in (ANA, BEN, ANA):
         here.roster.enter(room, member)
     await here.roster.tick()
-    assert here.roster.present(room) == Band(1, 2)
-    here.roster.enter(room, CHIARA)
-    await here.roster.tick()
-    assert here.roster.present(room) == Band(3, 5)
+    assert sorted(await house.members(room)) == [ANA, BEN]
     here.roster.leave(room, ANA)  # one of her tabs
     await here.roster.tick()
-    assert here.roster.present(room) == Band(3, 5)
+    assert sorted(await house.members(room)) == [ANA, BEN]
     here.roster.leave(room, ANA)
     await here.roster.tick()
-    assert here.roster.present(room) == Band(1, 2)
+    assert await house.members(room) == [BEN]
 
 
-async def test_a_band_is_told_when_it_changes_and_only_then(redis: Redis, room: str) -> None:
-    here = process(redis, room)
-    await here.roster.tick()
-    here.roster.enter(room, ANA)
-    await here.roster.tick()
-    here.roster.enter(room, BEN)
-    await here.roster.tick()
-    await here.roster.tick()
-    here.roster.leave(room, BEN)
-    here.roster.leave(room, ANA)
-    await here.roster.tick()
-    assert here.told == [{room: Band(0, 0)}, {room: Band(1, 2)}, {room: Band(0, 0)}]
+async def test_a_band_is_told_when_it_changes_and_only_then(house: House, room: str) -> None:
+    here = house.process()
+    enter(here, room, 7)
+    await house.hold_over(here)
+    await house.hold_over(here)
+    assert here.told == [{room: Band(6, 10)}]
+    for member in CROWD[:7]:
+        here.roster.leave(room, member)
+    await house.hold_over(here)
+    assert here.told == [{room: Band(6, 10)}, {room: Band(0, 5)}]
 
 
-async def test_who_just_came_sees_a_room_that_was_not_shown_yet(redis: Redis, room: str) -> None:
-    here = process(redis)
-    assert here.roster.present(room) == Band(0, 0)
-    here.roster.enter(room, ANA)
-    assert here.roster.present(room) == Band(1, 2)
+async def test_who_just_came_is_shown_what_everybody_is_shown(house: House, room: str) -> None:
+    here = house.process()
+    assert here.roster.present(room) == Band(0, 5)
+    enter(here, room, 60)
+    assert here.roster.present(room) == Band(0, 5)
 
 
-async def test_rooms_that_nobody_is_in_leave_nothing_behind(redis: Redis, room: str) -> None:
-    here = process(redis)
-    here.roster.enter(room, ANA)
-    await here.roster.tick()
-    here.roster.leave(room, ANA)
-    await here.roster.tick()
-    await here.roster.tick()
-    assert await redis.exists(f"lounge:ours:here:{room}") == 0
-    assert here.roster._here == {}
-    assert here.roster._shown == {}
+async def test_rooms_that_nobody_is_in_leave_nothing_behind(house: House, room: str) -> None:
+    here = house.process()
+    enter(here, room, 7)
+    await house.hold_over(here)
+    for member in CROWD[:7]:
+        here.roster.leave(room, member)
+    for _ in range(3):
+        await house.hold_over(here)
+    assert not await house.members(room)
+    assert not await house.redis.hexists(f"lounge:{house.name}:bands", room)
+    assert (here.roster._here, here.roster._shown, here.roster._lag.told) == ({}, {}, {})
 
 
-# -- two processes -------------------------------------------------------------------------------
+# -- several processes ---------------------------------------------------------------------------
 
 
-async def test_two_processes_count_together(redis: Redis, room: str) -> None:
-    one, other = process(redis, room), process(redis, room)
-    one.roster.enter(room, ANA)
-    one.roster.enter(room, BEN)
-    other.roster.enter(room, CHIARA)
-    for _ in range(2):
-        await one.roster.tick()
-        await other.roster.tick()
-    assert one.roster.present(room) == other.roster.present(room) == Band(3, 5)
+async def test_processes_count_together(house: House, room: str) -> None:
+    one, other = house.process(), house.process()
+    for n, member in enumerate(CROWD[:8]):
+        (one, other)[n % 2].roster.enter(room, member)
+    await house.hold_over(one, other)
+    await house.hold_over(one, other)
+    assert one.roster.present(room) == other.roster.present(room) == Band(6, 10)
 
 
-async def test_one_person_at_two_processes_is_one(redis: Redis, room: str) -> None:
-    one, other = process(redis, room), process(redis, room)
+async def test_one_person_at_two_processes_is_one(house: House, room: str) -> None:
+    one, other = house.process(), house.process()
     for here in (one, other):
-        here.roster.enter(room, ANA)
-        here.roster.enter(room, BEN)
-    for _ in range(2):
-        await one.roster.tick()
-        await other.roster.tick()
-    assert one.roster.present(room) == Band(1, 2)
+        enter(here, room, MOST)
+    await house.hold_over(one, other)
+    await house.hold_over(one, other)
+    assert one.roster.present(room) == Band(0, 5)
 
 
-async def test_another_house_on_the_same_redis_counts_its_own(redis: Redis, room: str) -> None:
-    ours, theirs = process(redis, room), process(redis, room, house="theirs")
-    ours.roster.enter(room, ANA)
-    await ours.roster.tick()
-    await theirs.roster.tick()
-    assert theirs.roster.present(room) == Band(0, 0)
+async def test_all_processes_show_the_one_draw(house: House, room: str) -> None:
+    """Whoever connects to each of them learns no more than at one."""
+    random = Random(7)
+    processes = [house.process(random.uniform) for _ in range(3)]
+    enter(processes[0], room, 60)
+    shown = set()
+    for _ in range(200):
+        house.clock.now += 20
+        for each in processes:
+            await each.roster.tick()
+        for each in processes[1:]:
+            await each.roster.tick()
+        bands = {each.roster.present(room) for each in processes}
+        assert len(bands) == 1
+        shown |= bands
+    assert len(shown) > 2
 
 
-async def test_a_room_that_is_only_shown_is_counted_too(redis: Redis, room: str) -> None:
-    one, other = process(redis), process(redis, room)
-    one.roster.enter(room, ANA)
-    await one.roster.tick()
-    await other.roster.tick()
-    assert other.told == [{room: Band(1, 2)}]
-
-
-async def test_who_was_at_a_process_that_died_is_gone_when_the_lease_ends(
-    redis: Redis, room: str, clock: Clock
+async def test_another_process_goes_on_when_the_one_that_moved_the_bands_has_died(
+    house: House, room: str
 ) -> None:
-    dead, other = process(redis), process(redis, room)
-    dead.roster.enter(room, ANA)
+    dead, other = house.process(), house.process()
     await dead.roster.tick()
-    await other.roster.tick()
-    assert other.roster.present(room) == Band(1, 2)
-    clock.now += LEASE_SECONDS + 1
-    await other.roster.tick()
-    assert other.roster.present(room) == Band(0, 0)
+    enter(other, room, 7)
+    await house.hold_over(other)
+    assert other.roster.present(room) == Band(0, 5)  # it is not for that one to move it
+    await house.redis.delete(f"lounge:{house.name}:bands:turn")  # as it is TURN_SECONDS later
+    assert 0 < TURN_SECONDS < HOLD_SECONDS[0]
+    await house.hold_over(other)
+    assert other.roster.present(room) == Band(6, 10)
 
 
-async def test_who_stays_keeps_the_lease(redis: Redis, room: str, clock: Clock) -> None:
-    one, other = process(redis), process(redis, room)
+async def test_another_house_on_the_same_redis_counts_its_own(house: House, room: str) -> None:
+    ours, theirs = house.process(), House(house.redis, house.clock).process()
+    enter(ours, room, 60)
+    await house.hold_over(ours, theirs)
+    assert ours.roster.present(room) == Band(6, 10)
+    assert theirs.roster.present(room) == Band(0, 5)
+
+
+async def test_who_was_at_a_process_that_died_is_counted_until_the_lease_ends(
+    house: House, room: str
+) -> None:
+    dead, other = house.process(), house.process()
+    enter(dead, room, 7)
+    await dead.roster.tick()
+    assert await other.roster._leases.counts([room]) == {room: 7}
+    house.clock.now += LAG_SECONDS  # so long may it take until all are counted elsewhere
+    assert await other.roster._leases.counts([room]) == {room: 7}
+    house.clock.now += LEASE_SECONDS - LAG_SECONDS + 1
+    assert await other.roster._leases.counts([room]) == {room: 0}
+
+
+async def test_who_stays_keeps_the_lease(house: House, room: str) -> None:
+    one = house.process()
     one.roster.enter(room, ANA)
     for _ in range(20):
         await one.roster.tick()
-        clock.now += STEP_SECONDS
-        await other.roster.tick()
-        assert other.roster.present(room) == Band(1, 2)
+        house.clock.now += STEP_SECONDS
+        assert await one.roster._leases.counts([room]) == {room: 1}
 
 
 async def test_leases_end_on_whole_steps_so_that_two_rooms_cannot_be_matched_by_the_second(
-    redis: Redis, room: str, clock: Clock
+    house: House, room: str
 ) -> None:
-    for n in range(STEP_SECONDS):
-        here = process(redis)
+    began = house.clock.now
+    for n in range(0, STEP_SECONDS, 7):
+        here = house.process()
         here.roster.enter(room, f"{n}".encode())
-        clock.now = 1_800_000_000 + n
+        house.clock.now = began + n
         await here.roster.tick()
-    ends = {await redis.zscore(f"lounge:ours:here:{room}", f"{n}") for n in range(STEP_SECONDS)}
-    assert ends == {1_800_000_000 + LEASE_SECONDS}
+    assert set((await house.leases(room)).values()) == {began + LEASE_SECONDS}
 
 
-async def test_a_redis_that_lost_everything_is_told_again(
-    redis: Redis, room: str, clock: Clock
-) -> None:
-    one, other = process(redis), process(redis, room)
-    one.roster.enter(room, ANA)
-    await one.roster.tick()
-    await redis.delete(f"lounge:ours:here:{room}")
-    clock.now += STEP_SECONDS
-    await one.roster.tick()
+async def test_a_redis_that_lost_everything_is_told_again(house: House, room: str) -> None:
+    one, other = house.process(), house.process(max)  # who of itself would move nothing now
+    enter(one, room, 7)
+    for _ in range(2):
+        await house.hold_over(one, other)
+    keys = [key async for key in house.redis.scan_iter(f"lounge:{house.name}:*")]
+    await house.redis.delete(*keys)
     await other.roster.tick()
-    assert other.roster.present(room) == Band(1, 2)
+    assert other.roster.present(room) == Band(6, 10)
+    house.clock.now += STEP_SECONDS
+    await one.roster.tick()
+    assert one.roster.present(room) == Band(6, 10)
+    assert len(await house.members(room)) == 7
 
 
-async def test_without_redis_each_process_counts_its_own(room: str) -> None:
+async def test_without_redis_the_bands_stand_still(room: str) -> None:
     async with Redis.from_url("unix:///nowhere/at/all.sock") as redis:
-        here = process(redis, room)
-        here.roster.enter(room, ANA)
-        await here.roster.tick()
-        assert here.roster.present(room) == Band(1, 2)
-        here.roster.leave(room, ANA)
-        await here.roster.tick()
-        assert here.told == [{room: Band(1, 2)}, {room: Band(0, 0)}]
+        house = House(redis, Clock())
+        here = house.process()
+        here.roster._shown = {room: Held(2)}
+        enter(here, room, 60)
+        await house.hold_over(here)
+        assert here.roster.present(room) == Band(11, 20)
+        assert here.told == []
+
+
+# -- when others hear of it ----------------------------------------------------------------------
+
+
+def test_several_rooms_entered_at_once_are_told_at_moments_of_their_own() -> None:
+    clock, random = Clock(), Random(1)
+    lag = Lag(clock, random.uniform)
+    here = {f"room {n}": [ANA] for n in range(10)}
+    for room in here:
+        lag.changed(room, ANA)
+    told_at: dict[str, float] = {}
+    for _ in range(int(LAG_SECONDS)):
+        clock.now += 1
+        lag.settle(here)
+        told_at |= dict.fromkeys(lag.told.keys() - told_at.keys(), clock.now)
+    assert told_at.keys() == here.keys()
+    assert len(set(told_at.values())) >= 9
+    assert max(told_at.values()) - min(told_at.values()) > LAG_SECONDS / 2
+
+
+def test_who_comes_back_before_anybody_was_told_was_never_away() -> None:
+    clock = Clock()
+    lag = Lag(clock, max)
+    here = {"a": [ANA]}
+    lag.changed("a", ANA)
+    clock.now += LAG_SECONDS
+    lag.settle(here)
+    for people in ([], [ANA]):  # gone, and back
+        here["a"] = people
+        lag.changed("a", ANA)
+        clock.now += 10
+        lag.settle(here)
+        assert lag.told == {"a": {ANA}}
+    clock.now += LAG_SECONDS
+    lag.settle(here)
+    assert lag.told == {"a": {ANA}}
+
+
+def test_who_only_looks_in_is_told_of_to_nobody() -> None:
+    clock = Clock()
+    lag = Lag(clock, max)
+    lag.changed("a", ANA)
+    clock.now += 20
+    lag.changed("a", ANA)  # gone again
+    clock.now += LAG_SECONDS
+    lag.settle({})
+    assert (lag.told, lag._waiting, lag._due) == ({}, set(), [])

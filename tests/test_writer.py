@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import storage.group_commit
-from storage import entries, gate
+from storage import entries, gate, personas
 from storage.acts import (
     CidConflict,
     Letter,
@@ -481,7 +481,8 @@ async def test_a_badge_is_only_replaced_by_whoever_knew_it(
         row = PersonaRow(who, "anonymous", badge, was=was)
         await settled(writer, act(room, draft("say", text="x"), persona=row, epoch=epoch))
         async with lounge.reading() as connection:
-            return (await entries.badges_of(connection, [who])).get(who)
+            shown = (await personas.shown(connection, [who])).get(who)
+            return shown.badge if shown else None
 
     assert await spoken("fine", None) == "fine"
     assert await spoken("coarse", "fine") == "coarse"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -16,19 +16,35 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lounge import demo
-from lounge.doctors import SESSION_MS, Doctor, Doctors, Visit
+from lounge.doctors import (
+    HALF_MS,
+    LASTING,
+    OWN,
+    PLAIN,
+    SHARED,
+    Doctors,
+    SecondStep,
+    Unrecognised,
+    Visit,
+    new_secret,
+)
 from lounge.errors import Code, Refusal
 from lounge.events import rfc3339
 from lounge.settings import Settings
 from web.visitor import (
     address_of,
     cookie_name,
+    device_cookie,
+    device_secret,
+    half_cookie,
+    half_secret,
     is_secure,
     refuse_foreign_origin,
     require_act,
     require_origin,
     require_visit,
     session_secret,
+    who,
 )
 
 LONGEST_BODY_BYTES = 8 * 1024
@@ -40,8 +56,11 @@ Secret = Annotated[str, Meta(max_length=_LONGEST_PASSWORD)]
 
 
 class SignIn(Struct, frozen=True):
+    """`shared`: whether others use this computer. Who does not say gets a session of 12 hours."""
+
     email: Email
     password: Secret
+    shared: bool | UnsetType = UNSET
 
 
 class NewPassword(Struct, frozen=True):
@@ -67,13 +86,17 @@ class Choice(Struct, frozen=True):
 
 
 class Self(Struct, frozen=True):
-    """What a doctor is told about herself; `missing` only while she may not enter rooms."""
+    """What a doctor is told about herself; `missing` only while she may not enter rooms.
+
+    `shared`: she is on a computer that others use, and nothing may be kept there.
+    """
 
     language: str
     roles: list[str]
     verified: bool
     demo: bool
     missing: list[str] | UnsetType = UNSET
+    shared: Literal[True] | UnsetType = UNSET
 
 
 class SessionLine(Struct, frozen=True):
@@ -82,6 +105,7 @@ class SessionLine(Struct, frozen=True):
     seen: str
     current: bool
     label: str
+    kind: Literal["plain", "shared", "own"]
 
 
 class SessionList(Struct, frozen=True):
@@ -126,34 +150,52 @@ B = TypeVar("B", bound=Struct)
 async def sign_in(request: Request) -> Response:
     refuse_foreign_origin(request)
     body = await read_body(request, SignIn)
-    visit, secret = await _doctors(request).sign_in(
-        body.email,
-        body.password,
-        label=browser_of(request.headers.get("user-agent", "")),
-        address=address_of(request),
-        replacing=session_secret(request),
-    )
-    return _entered(request, visit, secret)
+    kind, device = kind_of(body.shared), new_secret()
+    try:
+        visit, secret = await _doctors(request).sign_in(
+            body.email,
+            body.password,
+            label=label_of(request),
+            address=address_of(request),
+            replacing=session_secret(request),
+            kind=kind,
+            device=device,
+        )
+    except SecondStep as step:
+        return await _halfway(request, step)
+    return entered(request, visit, secret, kind, device)
 
 
 async def see_session(request: Request) -> Response:
-    visit = await require_visit(request)
-    return answer(_self(request, visit.doctor))
+    """Who is signed in. A session that only waits to be unlocked is refused with what it `asks`."""
+    visit = await who(request)
+    if visit is None:
+        proofs = request.state.lounge.accounts.proofs
+        owner = await proofs.locked(session_secret(request), device_secret(request))
+        if owner is None:
+            raise Unrecognised
+        raise Unrecognised("session.locked", asks=await proofs.ways(owner))
+    return answer(self_of(request, visit))
 
 
 async def change_session(request: Request) -> Response:
     visit = await require_act(request)
     body = await read_body(request, Language)
     await _doctors(request).set_language(visit.doctor.id, body.language)
-    return answer(_self(request, replace(visit.doctor, language=body.language)))
+    doctor = replace(visit.doctor, language=body.language)
+    return answer(self_of(request, replace(visit, doctor=doctor)))
 
 
 async def sign_out(request: Request) -> Response:
-    visit = await require_act(request)
-    await _doctors(request).sign_out(visit)
+    """Also what is locked: whoever comes next to a shared computer ends what she finds there."""
+    if await who(request) is None:
+        require_origin(request)
+        if not await _doctors(request).end_left_behind(session_secret(request)):
+            raise Unrecognised
+    else:
+        await _doctors(request).sign_out(await require_act(request))
     response = Response(status_code=204, headers=_NO_STORE)
-    response.headers["clear-site-data"] = '"cache", "cookies", "storage"'
-    response.delete_cookie(cookie_name(request), **_cookie_traits(request))
+    clear_site(request, response)
     return response
 
 
@@ -175,6 +217,7 @@ async def list_sessions(request: Request) -> Response:
             seen=rfc3339(each.seen),
             current=each.id == visit.session,
             label=each.label,
+            kind=each.kind,  # type: ignore[arg-type]
         )
         for each in await _doctors(request).sessions(visit.doctor.id)
     ]
@@ -204,6 +247,7 @@ async def list_tokens(request: Request) -> Response:
 async def add_token(request: Request) -> Response:
     visit = await require_act(request)
     body = await read_body(request, NewToken)
+    await request.state.lounge.accounts.proofs.require_fresh(visit)
     id, token = await _doctors(request).add_token(visit.doctor.id, body.label)
     return answer(TokenShown(id, token), status=201)
 
@@ -225,10 +269,10 @@ async def enter_as_cast(request: Request) -> Response:
     member = demo.member((await read_body(request, Choice)).id)
     visit, secret = await _doctors(request).enter_as(
         await demo.doctor_id(request.state.lounge.identity_database, member),
-        label=browser_of(request.headers.get("user-agent", "")),
+        label=label_of(request),
         replacing=session_secret(request),
     )
-    return _entered(request, visit, secret)
+    return entered(request, visit, secret)
 
 
 routes = [
@@ -317,26 +361,61 @@ _SYSTEMS = (
 )
 
 
-def _entered(request: Request, visit: Visit, secret: str) -> Response:
-    response = answer(_self(request, visit.doctor))
-    response.set_cookie(
-        cookie_name(request), secret, max_age=SESSION_MS // 1000, **_cookie_traits(request)
-    )
+def label_of(request: Request) -> str:
+    return browser_of(request.headers.get("user-agent", ""))
+
+
+def kind_of(shared: bool | UnsetType) -> str:
+    if shared is UNSET:
+        return PLAIN
+    return SHARED if shared else OWN
+
+
+def entered(
+    request: Request, visit: Visit, secret: str, kind: str = PLAIN, device: str = ""
+) -> Response:
+    """Who she is, and the cookies of her new session."""
+    response, traits = answer(self_of(request, visit)), _cookie_traits(request)
+    # a shared computer's browser forgets them when it is closed
+    max_age = None if kind == SHARED else LASTING[kind] // 1000
+    response.set_cookie(cookie_name(request), secret, max_age=max_age, **traits)
+    if kind == OWN:
+        response.set_cookie(device_cookie(request), device, max_age=max_age, **traits)
+    if half_secret(request):
+        response.delete_cookie(half_cookie(request), **traits)
     return response
+
+
+async def _halfway(request: Request, step: SecondStep) -> Response:
+    """A refusal that asks for the second step, and the cookie that waits for it."""
+    refused = request.app.exception_handlers[Refusal]
+    response: Response = await refused(request, step)
+    traits = _cookie_traits(request)
+    response.set_cookie(half_cookie(request), step.secret, max_age=HALF_MS // 1000, **traits)
+    return response
+
+
+def clear_site(request: Request, response: Response) -> None:
+    """Nothing of hers stays in this browser."""
+    response.headers["clear-site-data"] = '"cache", "cookies", "storage"'
+    for name in (cookie_name(request), device_cookie(request), half_cookie(request)):
+        response.delete_cookie(name, **_cookie_traits(request))
 
 
 def _cookie_traits(request: Request) -> dict[str, Any]:
     return {"path": "/", "httponly": True, "samesite": "strict", "secure": is_secure(request)}
 
 
-def _self(request: Request, doctor: Doctor) -> Self:
+def self_of(request: Request, visit: Visit) -> Self:
     settings: Settings = request.state.lounge.settings
+    doctor = visit.doctor
     return Self(
         language=doctor.language,
         roles=sorted(doctor.roles),
         verified=doctor.verified,
         demo=settings.demo,
         missing=list(doctor.missing) or UNSET,
+        shared=True if visit.shared else UNSET,
     )
 
 

@@ -16,15 +16,17 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lounge import policy
+from lounge import moderation, policy
 from lounge.attendance import readable, unread
+from lounge.belongings import Shelf
+from lounge.credentials.validators import BODIES
 from lounge.doctors import Unrecognised
 from lounge.errors import Code, Refusal, StorageError
 from lounge.events import Present, Time, rfc3339
 from lounge.limits import READS, SEARCHES
 from lounge.moderation import close_report, open_reports
 from lounge.opening import Lounge
-from lounge.rooms import Catalogue
+from lounge.rooms import Catalogue, Room
 from lounge.words import in_language, say
 from web import wire
 from web.accounts import answer, nothing, path_id, read_body
@@ -116,6 +118,13 @@ class Closing(msgspec.Struct, frozen=True):
     outcome: Literal["upheld", "dismissed"]
 
 
+class Hiding(msgspec.Struct, frozen=True):
+    """Why; everybody who reads there sees it."""
+
+    reason: wire.Reason
+    cid: wire.Cid
+
+
 class Health(msgspec.Struct, frozen=True):
     """`faults` names background loops that wait after a fault; only told to loopback."""
 
@@ -130,27 +139,32 @@ class Health(msgspec.Struct, frozen=True):
 
 async def list_rooms(request: Request) -> Response:
     lounge, visit = _lounge(request), await require_visit(request)
-    if not visit.doctor.verified:
-        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    policy.require_open(visit.doctor)
     shelf = await lounge.belongings.of(visit.doctor.id)
     own = set(shelf.rooms)
-    listed = []
-    for room in lounge.rooms.rooms():
-        if policy.may_enter(visit.doctor, room, lounge.rooms):
-            standing = lounge.news.standing(room.id)
-            listed.append(
-                ListedRoom(
-                    id=room.id,
-                    title=wire.TitleAnswer(room.title.en, room.title.fr),
-                    kind=room.kind,
-                    head=standing.seq,
-                    unread=unread(standing.says, shelf.marks.get(room.id)),
-                    present=lounge.news.present(room.id),
-                    own=room.id in own,
-                    pinned=room.id in shelf.pinned,
-                )
-            )
+    rooms = [
+        room for room in lounge.rooms.rooms() if policy.may_enter(visit.doctor, room, lounge.rooms)
+    ]
+    listed = [_listed(lounge, shelf, room, room.id in own) for room in rooms]
+    for place in await lounge.talks.of(visit.doctor):
+        lounge.talks.know(shelf, place)
+        listed.append(_listed(lounge, shelf, place.room, not place.is_over))
     return answer(RoomList(listed))
+
+
+def _listed(lounge: Lounge, shelf: Shelf, room: Room, own: bool) -> ListedRoom:
+    standing = lounge.news.standing(room.id)
+    is_talk = room.kind == "talk"
+    return ListedRoom(
+        id=room.id,
+        title=wire.TitleAnswer(room.title.en, room.title.fr),
+        kind=room.kind,
+        head=standing.seq,
+        unread=unread(standing.says, shelf.marks.get(room.id)),
+        present=Present(min=1, max=2) if is_talk else lounge.news.present(room.id),
+        own=own,
+        pinned=room.id in shelf.pinned,
+    )
 
 
 async def pin_room(request: Request) -> Response:
@@ -166,7 +180,7 @@ async def see_events(request: Request) -> Response:
     lounge.limits.spend(READS, visit.doctor.id)
     room = request.path_params["room"]
     stretch = await lounge.transcript.stretch(
-        readable(lounge, visit.doctor, room),
+        await readable(lounge, visit.doctor, room),
         before=_number(request, "before"),
         after=_number(request, "after"),
         around=_number(request, "around"),
@@ -180,8 +194,7 @@ async def see_events(request: Request) -> Response:
 async def search(request: Request) -> Response:
     lounge, visit = _lounge(request), await require_visit(request)
     lounge.limits.spend(SEARCHES, visit.doctor.id)
-    if not visit.doctor.verified:
-        raise Refusal(Code.FORBIDDEN, "refusal.not_verified")
+    policy.require_open(visit.doctor)
     body = await read_body(request, Query)
     visit = await require_visit(request)  # once more: a body may take its time
     found, cursor = await lounge.search.find(
@@ -221,6 +234,20 @@ async def close_one_report(request: Request) -> Response:
     return nothing()
 
 
+async def hide_reported(request: Request) -> Response:
+    """Hide what a report is about, also where the moderator cannot go."""
+    lounge = _lounge(request)
+    epoch = lounge.door.epoch
+    visit = await require_act(request)
+    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
+    try:
+        body = await read_body(request, Hiding)
+        await moderation.hide_reported(lounge, guest, path_id(request), body.reason, body.cid)
+    finally:
+        lounge.door.part(guest)
+    return nothing()
+
+
 # -- words, schemas, health ----------------------------------------------------------------------
 
 
@@ -244,6 +271,7 @@ def _words(rooms: Catalogue, language: str) -> bytes:
         "specialties": {k: getattr(t, language) for k, t in rooms.specialties.items()},
         "groups": {k: getattr(t, language) for k, t in rooms.groups.items()},
         "countries": {k: getattr(t, language) for k, t in rooms.countries.items()},
+        "bodies": {k: getattr(body.title, language) for k, body in BODIES.items()},
     }
     return msgspec.json.encode(body)
 
@@ -297,6 +325,8 @@ async def refused(request: Request, error: Exception) -> Response:
         "message": say(error.key, language_of(request), **error.values),
     }
     headers = {"cache-control": "no-store"}
+    if error.asks:
+        body["asks"] = error.asks
     if error.retry_after is not None:
         body["retry_after"] = error.retry_after
         headers["retry-after"] = str(max(1, round(error.retry_after)))
@@ -372,6 +402,7 @@ routes = [
     Route("/api/search", search, methods=["POST"]),
     Route("/api/reports", list_reports, methods=["GET"]),
     Route("/api/reports/{id}/close", close_one_report, methods=["POST"]),
+    Route("/api/reports/{id}/hide", hide_reported, methods=["POST"]),
     Route("/words/{language}.json", words, methods=["GET"]),
     Route("/api/openapi.json", openapi, methods=["GET"]),
     Route("/api/asyncapi.json", asyncapi, methods=["GET"]),

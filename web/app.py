@@ -18,12 +18,28 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
 from lounge import demo
+from lounge.credentials.verification import VerificationFileError
 from lounge.errors import RESTART, Refusal, StorageError
 from lounge.keys import KeyFault
 from lounge.opening import Lounge, NotUpgraded, count_crowd, open_lounge
 from lounge.rooms import RoomsFileError
 from lounge.settings import Settings
-from web import accounts, api, connection, pages, socket, streams
+from web import (
+    accounts,
+    api,
+    applications,
+    connection,
+    factors,
+    leaving,
+    oidc,
+    pages,
+    passkeys,
+    personas,
+    registrar,
+    sanctions,
+    socket,
+    streams,
+)
 from web.dialects import FRAMERS
 from web.metrics import Metrics
 from web.porch import BOUNDS, Bounds, Porch
@@ -80,6 +96,14 @@ def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
         routes=[
             WebSocketRoute("/ws", socket.endpoint),
             *accounts.routes,
+            *applications.routes,
+            *registrar.routes,
+            *passkeys.routes,
+            *factors.routes,
+            *leaving.routes,
+            *oidc.routes,
+            *sanctions.routes,
+            *personas.routes,
             *api.routes,
             *streams.routes,
             *pages.routes,
@@ -108,6 +132,6 @@ async def _said_why() -> AsyncIterator[None]:
     """A reason that the operator can act on is printed as it stands; logs keep only its kind."""
     try:
         yield
-    except (NotUpgraded, KeyFault, RoomsFileError) as reason:
+    except (NotUpgraded, KeyFault, RoomsFileError, VerificationFileError) as reason:
         print(reason, file=sys.stderr, flush=True)
         raise

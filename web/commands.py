@@ -152,6 +152,64 @@ async def _search(asker: Asker, command: wire.Search) -> wire.Hits:
     )
 
 
+async def _face(asker: Asker, command: wire.Face) -> wire.Faced:
+    await asker.attendance.wear(command.room, command.face, command.exact)
+    worn = asker.attendance.worn(command.room)
+    return wire.Faced(ref=command.ref, you=worn.you, face=worn.face, exact=worn.exact)
+
+
+async def _preview(asker: Asker, command: wire.Preview) -> wire.Previewed:
+    by = await asker.attendance.preview(command.room, command.face, command.exact)
+    crowd = asker.attendance.crowd(command.room)
+    return wire.Previewed(ref=command.ref, by=by, crowd=wire.CrowdBand(*crowd))
+
+
+async def _retire(asker: Asker, command: wire.Retire) -> wire.Retired:
+    return wire.Retired(ref=command.ref, you=await asker.attendance.retire(command.room))
+
+
+async def _ignore(asker: Asker, command: wire.Ignore) -> wire.Ignored:
+    ignored = asker.attendance.ignore(command.room, command.persona, command.on)
+    return wire.Ignored(ref=command.ref, ignored=ignored)
+
+
+async def _reveal(asker: Asker, command: wire.Reveal) -> wire.Done:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.reveals.offer(seat, command.seq, command.cid)
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _talk(asker: Asker, command: wire.Talk) -> wire.Asked:
+    seat = asker.attendance.seat(command.room)
+    talk, duplicate = await asker.lounge.asking.ask(seat, command.seq, command.cid)
+    return wire.Asked(ref=command.ref, talk=talk, duplicate=True if duplicate else msgspec.UNSET)
+
+
+async def _talk_answer(asker: Asker, command: wire.TalkAnswer) -> wire.Done:
+    outcome = await asker.attendance.answer_talk(command.talk, command.accept, command.cid)
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _talk_end(asker: Asker, command: wire.TalkEnd) -> wire.Changed:
+    outcome = await asker.lounge.asking.end(asker.attendance.seat(command.room), command.cid)
+    return _changed(command, outcome)
+
+
+async def _seen(asker: Asker, command: wire.Seen) -> wire.Noted:
+    asker.attendance.signal(command.room, seq=command.seq)
+    return wire.Noted(ref=command.ref)
+
+
+async def _writing(asker: Asker, command: wire.Writing) -> wire.Noted:
+    asker.attendance.signal(command.room, on=command.on)
+    return wire.Noted(ref=command.ref)
+
+
+async def _signals(asker: Asker, command: wire.Signals) -> wire.Noted:
+    asker.attendance.turn_signals(command.on)
+    return wire.Noted(ref=command.ref)
+
+
 async def _ping(_: Asker, command: wire.Ping) -> wire.Pong:
     return wire.Pong(ref=command.ref, at=wire.now())
 
@@ -160,7 +218,9 @@ def _duplicate(outcome: Outcome) -> Any:
     return True if outcome.duplicate else msgspec.UNSET
 
 
-def _changed(command: wire.Edit | wire.Redact | wire.React, outcome: Outcome) -> wire.Changed:
+def _changed(
+    command: wire.Edit | wire.Redact | wire.React | wire.TalkEnd, outcome: Outcome
+) -> wire.Changed:
     return wire.Changed(ref=command.ref, seq=outcome.placed[0].seq, duplicate=_duplicate(outcome))
 
 
@@ -173,5 +233,16 @@ _HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]
     wire.History: _history,
     wire.Read: _read,
     wire.Search: _search,
+    wire.Face: _face,
+    wire.Preview: _preview,
+    wire.Retire: _retire,
+    wire.Ignore: _ignore,
+    wire.Reveal: _reveal,
+    wire.Talk: _talk,
+    wire.TalkAnswer: _talk_answer,
+    wire.TalkEnd: _talk_end,
+    wire.Seen: _seen,
+    wire.Writing: _writing,
+    wire.Signals: _signals,
     wire.Ping: _ping,
 }

@@ -8,7 +8,9 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
+
+from msgspec import UNSET, UnsetType
 
 from lounge.attendance import Arrival, Attendance, Gone
 from lounge.belongings import Shelf
@@ -25,6 +27,7 @@ from lounge.limits import (
     TEXT_CODE_POINTS,
 )
 from lounge.opening import Lounge
+from lounge.signals import Signal
 from web import commands, wire
 from web.dialects import NOT_DECODED, Dialect, diagnosis
 from web.metrics import Metrics
@@ -77,7 +80,7 @@ class Connection:
         self._pipe = pipe
         self._dialect = dialect
         self._guest = lounge.door.admit(visit, self.end, epoch)
-        self._attendance = Attendance(lounge, self._guest, shelf, self)
+        self._attendance = Attendance(lounge, self._guest, shelf, self, self._overheard)
         self._asker = commands.Asker(lounge, self._attendance, dialect, visit.doctor.language)
         self._backlog: deque[wire.AnyCommand] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -285,9 +288,33 @@ class Connection:
             head=arrival.head,
             oldest=arrival.oldest,
             you=arrival.you,
-            mode=Mode(),
+            mode=Mode(frozen=arrival.is_over),
             present=self._attendance.present(command.room),
+            **self._worn(command.room, arrival),
+            talk=self._talk(arrival),
         )
+
+    def _worn(self, room: str, arrival: Arrival) -> dict[str, Any]:
+        """As whom they are here; of one's own log there is nothing to say."""
+        if arrival.seat is None:
+            return {}
+        worn = self._attendance.worn(room)
+        crowd = wire.CrowdBand(*self._attendance.crowd(room))
+        ignored = list(worn.ignored)
+        return {"face": worn.face, "exact": worn.exact, "ignored": ignored, "crowd": crowd}
+
+    def _talk(self, arrival: Arrival) -> wire.TalkPlace | UnsetType:
+        if arrival.seat is None or arrival.seat.talk is None:
+            return UNSET
+        return wire.talk_place(arrival.seat.talk, self._attendance.signals)
+
+    def _overheard(self, signal: Signal) -> None:
+        if self.is_closing or not self._pipe.is_ready():
+            return
+        if signal.seq is not None:
+            self.send(wire.SeenBy(room=signal.room, seq=signal.seq))
+        if signal.on is not None:
+            self.send(wire.WritingBy(room=signal.room, on=signal.on))
 
     def _is_live(self, room: str, head: int) -> None:
         self.send(wire.Live(room=room, head=head))

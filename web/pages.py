@@ -106,6 +106,6 @@ routes: list[BaseRoute] = [
     Mount(f"/static/{VERSION}", Files(directory=HERE / "static"), name="static"),
     *(
         Route(path, shell, methods=["GET"])
-        for path in ("/", "/rooms/{room:path}", "/search", "/account", "/moderation")
+        for path in ("/", "/rooms/{room:path}", "/search", "/account", "/moderation", "/apply", "/registrar")
     ),
 ]

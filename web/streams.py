@@ -97,6 +97,7 @@ async def follow(request: Request) -> Response:
         epoch = lounge.door.epoch
         visit = await require_act(request)
     shelf = await lounge.belongings.of(visit.doctor.id)
+    await lounge.talks.learn(visit.doctor, shelf)
     place = seated(lounge, request.state.porch, visit.doctor.id, address_of(request))
     metrics = request.state.metrics
 
@@ -165,6 +166,9 @@ class StreamPipe:
         self.changed.set()
 
 
+_NEWS = (wire.Welcome, wire.Reset, wire.Error, wire.Bye, wire.SeenBy, wire.WritingBy)
+
+
 class _Followed(Connection):
     """A connection whose commands are all joins, given at the start."""
 
@@ -175,7 +179,7 @@ class _Followed(Connection):
 
     def send(self, frame: wire.Reply | wire.Announcement) -> None:
         self.settled += isinstance(frame, wire.Live | wire.Error)
-        self.has_news |= isinstance(frame, wire.Welcome | wire.Reset | wire.Error | wire.Bye)
+        self.has_news |= isinstance(frame, _NEWS)
         self._said_bye |= isinstance(frame, wire.Bye)
         super().send(frame)
 

@@ -9,10 +9,13 @@ from starlette.requests import HTTPConnection
 
 from lounge.doctors import Doctors, Unrecognised, Visit
 from lounge.errors import Code, Refusal
+from lounge.passkeys import Site
 from lounge.settings import Settings
 
 _PLAIN_COOKIE = "lounge_session"
 _SECURE_COOKIE = "__Host-lounge_session"
+_DEVICE, _HALF = "lounge_device", "lounge_half"
+_APPLICATION = "lounge_application"
 
 
 class _Lounge(Protocol):
@@ -32,7 +35,7 @@ async def who(connection: HTTPConnection) -> Visit | None:
         token = bearer_of(connection.headers)
         return await doctors.by_token(token) if token else None
     secret = session_secret(connection)
-    return await doctors.by_session(secret) if secret else None
+    return await doctors.by_session(secret, device_secret(connection)) if secret else None
 
 
 async def require_visit(connection: HTTPConnection) -> Visit:
@@ -85,6 +88,35 @@ def session_secret(connection: HTTPConnection) -> str | None:
 def cookie_name(connection: HTTPConnection) -> str:
     """Under https the name itself forbids a cookie from another host or path, or over http."""
     return _SECURE_COOKIE if is_secure(connection) else _PLAIN_COOKIE
+
+
+def device_secret(connection: HTTPConnection) -> str | None:
+    """What a doctor's own device was given at sign-in: without it, its session's cookie is nothing."""
+    return connection.cookies.get(device_cookie(connection)) or None
+
+
+def half_secret(connection: HTTPConnection) -> str | None:
+    """What waits for the second step of signing in."""
+    return connection.cookies.get(half_cookie(connection)) or None
+
+
+def device_cookie(connection: HTTPConnection) -> str:
+    return f"__Host-{_DEVICE}" if is_secure(connection) else _DEVICE
+
+
+def half_cookie(connection: HTTPConnection) -> str:
+    return f"__Host-{_HALF}" if is_secure(connection) else _HALF
+
+
+def application_cookie(connection: HTTPConnection) -> str:
+    """What binds an application to the browser that sent it."""
+    return f"__Host-{_APPLICATION}" if is_secure(connection) else _APPLICATION
+
+
+def site_of(connection: HTTPConnection) -> Site:
+    """Where the browser is, for passkeys. Raises Refusal `forbidden` for a foreign or no origin."""
+    require_origin(connection)
+    return Site(connection.headers["origin"])
 
 
 def is_secure(connection: HTTPConnection) -> bool:

@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from lounge.attendance import RoomStanding
 from lounge.events import By, Mode, Present, Seq, Time, rfc3339
 from lounge.search import Found
+from lounge.talks import Place, shown
 
 JSON = "lounge.v1.json"
 MSGPACK = "lounge.v1.msgpack"
@@ -27,6 +28,8 @@ Position = Annotated[int, Meta(ge=0, le=2**53)]
 Words = Annotated[str, Meta(max_length=500)]
 Reason = Annotated[str, Meta(max_length=500)]
 EntryId = Annotated[str, Meta(max_length=64)]
+PersonaId = Annotated[str, Meta(min_length=22, max_length=22)]
+FaceName = Literal["anonymous", "screen", "named"]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
@@ -56,7 +59,7 @@ class Say(Command, frozen=True, kw_only=True, tag="say"):
     cid: Cid
     text: str
     reply_to: Target | None = None
-    face: Literal["anonymous", "screen", "named"] = msgspec.field(name="as", default="anonymous")
+    face: FaceName | None = msgspec.field(name="as", default=None)
 
 
 class Edit(Command, frozen=True, kw_only=True, tag="edit"):
@@ -123,11 +126,117 @@ class Search(Command, frozen=True, kw_only=True, tag="search"):
     cursor: Annotated[str, Meta(max_length=200)] | None = None
 
 
+class Face(Command, frozen=True, kw_only=True, tag="face"):
+    """Wear this face in the room from now on. `exact`: with the whole badge, whoever shares it."""
+
+    room: RoomId
+    face: FaceName = msgspec.field(name="as")
+    exact: bool | None = None
+
+
+class Preview(Command, frozen=True, kw_only=True, tag="preview"):
+    """What would others see? `as` absent: of the face worn here."""
+
+    room: RoomId
+    face: FaceName | None = msgspec.field(name="as", default=None)
+    exact: bool | None = None
+
+
+class Retire(Command, frozen=True, kw_only=True, tag="retire"):
+    """Be somebody new in the room; what was said stays with who said it."""
+
+    room: RoomId
+    face: Literal["anonymous"] = msgspec.field(name="as", default="anonymous")
+    cid: Cid
+
+
+class Ignore(Command, frozen=True, kw_only=True, tag="ignore"):
+    """Do not wish to read a persona in this room, or read it again."""
+
+    room: RoomId
+    persona: PersonaId
+    on: bool
+
+
+class Reveal(Command, frozen=True, kw_only=True, tag="reveal"):
+    """Offer one's real name to whoever said the entry at `seq`, in one's own thread, for theirs."""
+
+    room: RoomId
+    seq: Target
+    cid: Cid
+
+
+class Talk(Command, frozen=True, kw_only=True, tag="talk"):
+    """Ask whoever said the entry at `seq` to talk privately."""
+
+    room: RoomId
+    seq: Target
+    cid: Cid
+
+
+class TalkAnswer(Command, frozen=True, kw_only=True, tag="talk_answer"):
+    """Accept a talk that one was asked for, or not."""
+
+    talk: RoomId
+    accept: bool
+    cid: Cid
+
+
+class TalkEnd(Command, frozen=True, kw_only=True, tag="talk_end"):
+    """End a talk: both can read it, nobody adds to it."""
+
+    room: RoomId
+    cid: Cid
+
+
+class Seen(Command, frozen=True, kw_only=True, tag="seen"):
+    """In a talk: everything up to `seq` was looked at. Passed on, never kept."""
+
+    room: RoomId
+    seq: Position
+
+
+class Writing(Command, frozen=True, kw_only=True, tag="writing"):
+    """In a talk: one is writing, or no longer. Passed on, never kept."""
+
+    room: RoomId
+    on: bool
+
+
+class Signals(Command, frozen=True, kw_only=True, tag="signals"):
+    """One's own switch: off, neither "seen" nor "writing" is sent or shown in any talk."""
+
+    on: bool
+
+
 class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     """Is anybody there?"""
 
 
-AnyCommand = Join | Leave | Say | Edit | Redact | React | Report | History | Read | Search | Ping
+AnyCommand = (
+    Join
+    | Leave
+    | Say
+    | Edit
+    | Redact
+    | React
+    | Report
+    | History
+    | Read
+    | Search
+    | Face
+    | Preview
+    | Retire
+    | Ignore
+    | Reveal
+    | Talk
+    | TalkAnswer
+    | TalkEnd
+    | Seen
+    | Writing
+    | Signals
+    | Ping
+)
 COMMANDS: dict[str, type[Command]] = {
     "join": Join,
     "leave": Leave,
@@ -139,6 +248,17 @@ COMMANDS: dict[str, type[Command]] = {
     "history": History,
     "read": Read,
     "search": Search,
+    "face": Face,
+    "preview": Preview,
+    "retire": Retire,
+    "ignore": Ignore,
+    "reveal": Reveal,
+    "talk": Talk,
+    "talk_answer": TalkAnswer,
+    "talk_end": TalkEnd,
+    "seen": Seen,
+    "writing": Writing,
+    "signals": Signals,
     "ping": Ping,
 }
 
@@ -154,7 +274,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(Answer, frozen=True, kw_only=True):
-    """The answer to `leave`, `read` and `report`. `duplicate`: it was done before."""
+    """The answer to `leave`, `read`, `report` and `reveal`. `duplicate`: it was done before."""
 
     duplicate: Literal[True] | UnsetType = UNSET
 
@@ -168,6 +288,74 @@ class Joined(Answer, frozen=True, kw_only=True):
     you: list[By]
     mode: Mode
     present: Present
+    face: FaceName | UnsetType = UNSET
+    exact: bool | UnsetType = UNSET
+    ignored: list[str] | UnsetType = UNSET
+    crowd: CrowdBand | UnsetType = UNSET
+    talk: TalkPlace | UnsetType = UNSET
+
+
+class CrowdBand(msgspec.Struct, frozen=True):
+    """How many verified doctors the room admits; `thin`: too few to hide among."""
+
+    members: int
+    thin: bool
+
+
+class Faced(Answer, frozen=True, kw_only=True):
+    """The answer to `face`: as whom one speaks from now on."""
+
+    you: list[By]
+    face: FaceName
+    exact: bool
+
+
+class Previewed(Answer, frozen=True, kw_only=True):
+    """The answer to `preview`: exactly what others would see."""
+
+    by: By
+    crowd: CrowdBand
+
+
+class Retired(Answer, frozen=True, kw_only=True):
+    """The answer to `retire`: one's own faces, the new one first."""
+
+    you: list[By]
+
+
+class Ignored(Answer, frozen=True, kw_only=True):
+    """The answer to `ignore`: all whom one ignores in this room."""
+
+    ignored: list[str]
+
+
+class TalkPlace(msgspec.Struct, frozen=True):
+    """A talk as one of its two has it: the `other`, the room they met in, whether it is over.
+
+    `signals`: one's own switch for "seen" and "writing".
+    """
+
+    other: By
+    origin: RoomId
+    state: Literal["open", "closed"]
+    signals: bool
+
+
+def talk_place(place: Place, signals: bool) -> TalkPlace:
+    """A talk as the wire has it."""
+    state: Literal["open", "closed"] = "closed" if place.is_over else "open"
+    return TalkPlace(shown(place.other), place.talk.origin, state, signals)
+
+
+class Asked(Answer, frozen=True, kw_only=True):
+    """The answer to `talk`: the id of its room, open once the other accepts."""
+
+    talk: RoomId
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
+class Noted(Answer, frozen=True, kw_only=True):
+    """The answer to `seen`, `writing` and `signals`."""
 
 
 class Said(Answer, frozen=True, kw_only=True):
@@ -346,6 +534,22 @@ def room_news(standing: RoomStanding) -> RoomNews:
     return RoomNews(standing.id, standing.head, standing.unread, standing.present)
 
 
+class SeenBy(msgspec.Struct, frozen=True, kw_only=True):
+    """In a talk: the other one has looked at everything up to `seq`."""
+
+    op: Literal["seen"] = "seen"
+    room: RoomId
+    seq: Seq
+
+
+class WritingBy(msgspec.Struct, frozen=True, kw_only=True):
+    """In a talk: the other one is writing, or no longer. Old after eight seconds."""
+
+    op: Literal["writing"] = "writing"
+    room: RoomId
+    on: bool
+
+
 class Rooms(msgspec.Struct, frozen=True, kw_only=True):
     """News of own rooms, at most every two seconds."""
 
@@ -362,5 +566,20 @@ class Bye(msgspec.Struct, frozen=True, kw_only=True):
     code: int | UnsetType = UNSET
 
 
-Reply = Done | Joined | Said | Changed | Past | Hits | Pong | Error
-Announcement = Welcome | Live | Reset | Presence | Rooms | Bye
+Reply = (
+    Done
+    | Joined
+    | Said
+    | Changed
+    | Past
+    | Hits
+    | Faced
+    | Previewed
+    | Retired
+    | Ignored
+    | Asked
+    | Noted
+    | Pong
+    | Error
+)
+Announcement = Welcome | Live | Reset | Presence | SeenBy | WritingBy | Rooms | Bye

@@ -27,9 +27,10 @@ async def test_a_doctor_sets_a_password_with_the_code_and_signs_in(
     await page.get_by_label("One-time code").fill(code)
     await page.get_by_label("New password").fill(PASSWORD)
     await page.get_by_role("button", name="Set the password").click()
-    await expect(page.get_by_role("alert")).to_have_text(
+    await expect(page.get_by_role("status")).to_have_text(
         "Your password is set. You can sign in now."
     )
+    await page.get_by_label("No, only me").check()
     await page.get_by_label("E-mail").fill(email)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in", exact=True).click()
@@ -40,6 +41,7 @@ async def test_a_doctor_sets_a_password_with_the_code_and_signs_in(
 async def test_a_wrong_password_is_said_in_words(house: House, opens: Opens) -> None:
     window = await opens()
     await window.goes()
+    await window.page.get_by_label("Yes, it is shared").check()
     await window.page.get_by_label("E-mail").fill(await house.doctor("ben"))
     await window.page.get_by_label("Password").fill("not this one")
     await window.page.get_by_role("button", name="Sign in", exact=True).click()

@@ -152,7 +152,9 @@ class Stream:
             self._end(opened, reason)
         except (httpx2.HTTPError, OSError) as reason:
             self._end(opened, Gone(type(reason).__name__))
-        self._frames.put_nowait(None)
+        finally:  # it may also have been closed while it was being opened
+            self._end(opened, Gone("closed"))
+            self._frames.put_nowait(None)
 
     async def _hear(self, joins: Joins, opened: asyncio.Future[None]) -> None:
         assert self._http

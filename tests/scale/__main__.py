@@ -17,11 +17,19 @@ import pytest
 import uvloop
 
 from tests.bench.figures import commit
-from tests.scale import freshness, parting, stalled, storm
+from tests.scale import freshness, linkage, parting, register, revocation, stalled, storm
 from tests.scale.house import Backend
 from tests.scale.report import Report, as_json, markdown
 
-PARTS = {"freshness": freshness, "storm": storm, "stalled": stalled, "parting": parting}
+PARTS = {
+    "freshness": freshness,
+    "storm": storm,
+    "stalled": stalled,
+    "parting": parting,
+    "register": register,
+    "revocation": revocation,
+    "linkage": linkage,
+}
 _LONGEST_SECONDS = 420
 _SPIN_SECONDS = 0.5
 
@@ -36,7 +44,7 @@ def main() -> int:
     for part, backend in _chosen(given):
         print(f"{part} on {backend} …", file=sys.stderr, flush=True)
         try:
-            reports.append(_measured(part, backend))
+            reports.append(_measured(part, backend, given.rows))
         except (Exception, pytest.skip.Exception) as fault:  # noqa: BLE001 - the others are still measured
             print(f"## {part} on {backend}: not measured: {fault!r}\n", flush=True)
             sound = False
@@ -52,6 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all")
     parser.add_argument("--sqlite", action="store_true", help="only on SQLite")
     parser.add_argument("--postgres", action="store_true", help="only on PostgreSQL")
+    parser.add_argument("--rows", type=int, default=register.ROWS, help="of the register")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the same numbers as JSON")
     return parser.parse_args()
 
@@ -65,15 +74,17 @@ def _chosen(given: argparse.Namespace) -> Iterable[tuple[str, Backend]]:
                 yield name, backend
 
 
-def _measured(part: str, backend: Backend) -> Report:
+def _measured(part: str, backend: Backend, rows: int) -> Report:
     busy = _busy()
 
     async def within() -> Report:
         task = asyncio.current_task()
         assert task
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        async with asyncio.timeout(_LONGEST_SECONDS):
-            report: Report = await PARTS[part].run(backend)
+        more = {"rows": rows} if part == "register" else {}
+        longest = getattr(PARTS[part], "LONGEST_SECONDS", _LONGEST_SECONDS)
+        async with asyncio.timeout(longest):
+            report: Report = await PARTS[part].run(backend, **more)
             return replace(report, notes=(*report.notes, busy))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,5 +1,7 @@
 // @ts-check
 import { addressOf } from './parts/router.js';
+import { isTalk } from './parts/talk.js';
+import { newCid } from './parts/wire.js';
 import { words } from './parts/words.js';
 import { later } from './elements/later.js';
 import { authorOf } from './elements/message-row.js';
@@ -36,21 +38,44 @@ export class Acts {
   }
 
   /** Asks about an entry before something is done with it; in the open room unless told. */
-  ask({ act, entry, room = this.#inside.current?.id, done = () => {} }) {
+  ask({ act, entry, report, room = this.#inside.current?.id, done = () => {} }) {
     if (act === 'link') return this.#copy(room, entry);
+    if (act === 'persona') return this.persona(entry);
     const { lounge, announcer, room: view } = this.#inside;
     const acts = {
       redact: () => lounge.redact(room, entry.seq),
-      hide: ({ kind }) => lounge.redact(room, entry.seq, kind),
+      hide: ({ kind }) => (isTalk(room) ? this.#hideReported(report, kind) : lounge.redact(room, entry.seq, kind)),
+      talk: () => lounge.askToTalk(room, entry.seq),
       report: ({ kind, note }) => lounge.report(room, entry.seq, kind, note),
+      mute: (form) => lounge.mute(room, entry.seq, form),
     };
+    const what = act === 'talk' ? 'talk.ask' : act;
     const then = async (form) => {
-      await acts[act](form);
-      announcer.say(words.t(`${act}.done`));
-      if (act === 'report') view.say(words.t('report.done'));
+      const ok = await acts[act](form);
+      announcer.say(words.t(`${what}.done`));
+      if (act === 'report' || act === 'talk') view.say(words.t(`${what}.done`));
+      if (act === 'talk' && lounge.rooms.get(ok.talk)) this.#inside.go({ name: 'room', room: ok.talk });
       done();
     };
-    return this.dialog('askAbout', { what: act, entry, act: then });
+    return this.dialog('askAbout', { what, entry, act: then });
+  }
+
+  /** What was asked for is accepted, and gone to; or not. */
+  async answer({ talk, accept }) {
+    const { lounge, declined, room } = this.#inside;
+    await lounge.answerTalk(talk, accept);
+    if (accept) return this.#inside.go({ name: 'room', room: talk });
+    declined.add(talk);
+    return room.log.changed();
+  }
+
+  signals({ on }) {
+    return this.#inside.lounge.signals(on);
+  }
+
+  endTalk() {
+    const { lounge, current } = this.#inside;
+    return this.dialog('askAbout', { what: 'talk.end', act: () => lounge.endTalk(current.id) });
   }
 
   unsent({ cid, what }) {
@@ -87,9 +112,69 @@ export class Acts {
     });
   }
 
+  /** Chooses the face for this room, or for the next message. */
+  async faces() {
+    const { openFaces } = await later('face-chooser');
+    const { current: room, doors, lounge } = this.#inside;
+    openFaces({
+      room,
+      preview: (as, exact) => lounge.preview(room.id, as, exact),
+      choose: (as, exact) => lounge.face(room.id, as, exact),
+      retire: () => lounge.retire(room.id),
+      call: (name) => doors.patch('/api/screen-name', { name }),
+      about: () => this.about(),
+    });
+  }
+
+  /** Asks before one speaks with a second face where one spoke with another; what was written stays. */
+  async secondFace({ text, replyTo, others }) {
+    const { openSecond } = await later('face-chooser');
+    const inside = this.#inside;
+    const { current: room } = inside;
+    const back = () => {
+      const quoted = room.timeline.get(replyTo);
+      inside.room.composer.offer(text);
+      if (quoted) inside.room.composer.replyTo(quoted, authorOf(quoted));
+    };
+    const post = (face) => {
+      if (room !== inside.current) return;
+      if (face) room.wearOnce(face);
+      inside.post({ text, replyTo });
+    };
+    openSecond({ face: room.face, others, post, back });
+  }
+
+  /** Who said an entry, as far as anybody may know, and what one may do about it. */
+  async persona(entry) {
+    const { openPersona } = await later('persona-card');
+    const { current: room, doors, lounge, room: view } = this.#inside;
+    openPersona({
+      entry,
+      about: await doors.get(`/api/rooms/${room.id}/personas/${encodeURIComponent(entry.by.id)}`),
+      mayReveal: room.spokeIn(entry.seq),
+      ignore: (on) => lounge.ignore(room.id, entry.by.id, on),
+      talk: () => this.ask({ act: 'talk', entry }),
+      reveal: async () => {
+        await lounge.reveal(room.id, entry.seq);
+        view.say(words.t('persona.offered'));
+      },
+    });
+  }
+
+  /** What this place is not, what never to post, who runs it. */
+  async about() {
+    const { openAbout } = await later('about-lounge');
+    return openAbout(this.#inside.doors);
+  }
+
   async dialog(name, given) {
     const dialogs = await later('dialogs');
     dialogs[name](given);
+  }
+
+  // Of a talk a moderator sees only what was reported, and hides only that.
+  #hideReported(report, reason) {
+    return this.#inside.doors.post(`/api/reports/${encodeURIComponent(report)}/hide`, { reason, cid: newCid() });
   }
 
   async #copy(room, { seq }) {

@@ -33,15 +33,17 @@ class Inside {
   #place = { name: 'home' };
   #reading = 0;
   #read = new Map();
+  /** Talks that were not accepted here; the server says no more of them. */
+  declined = new Set();
   #refreshed = Date.now();
 
-  constructor({ frame, session, doors, banner, look, away }) {
+  constructor({ frame, session, doors, banner, look, away, storages }) {
     Object.assign(this, { frame, session, doors, look, away });
     this.moderator = session.roles.includes('moderator');
-    this.kept = new Shelf(localStorage, 'lounge.of.');
-    const unsent = new Shelf(sessionStorage, 'lounge.of.');
+    this.kept = new Shelf(storages.local, 'lounge.of.');
+    const unsent = new Shelf(storages.session, 'lounge.of.');
     this.socket = new Socket({ url: socketUrl(), session: () => this.#asked(), shelf: unsent });
-    const mine = new Shelf(localStorage, 'lounge.of.mine.');
+    const mine = new Shelf(storages.local, 'lounge.of.mine.');
     this.lounge = new Lounge({ socket: this.socket, api: doors, unsent, mine });
     this.#build(banner());
   }
@@ -70,6 +72,7 @@ class Inside {
     const marks = h('div', { class: 'marks' },
       mark('search', 'search.title', () => this.go({ name: 'search' })),
       this.moderator ? mark('shield', 'moderation.title', () => this.go({ name: 'moderation' })) : '',
+      this.session.roles.includes('registrar') ? mark('papers', 'registrar.title', () => location.assign('/registrar')) : '',
       mark('help', 'help.title', () => this.#do('dialog', 'help')),
       mark('account', 'account.title', () => this.go({ name: 'account' })));
     this.frame.append(
@@ -103,8 +106,11 @@ class Inside {
     on(this.room, 'say', ({ detail }) => this.#say(detail));
     on(this.room, 'amend', ({ detail }) => this.#do('edit', detail));
     on(this.room, 'draft', ({ detail }) => this.#draft(detail.text));
-    on(this.room, 'face', () => this.#do('dialog', 'aboutFace', this.current.face));
+    on(this.room, 'face', () => this.#do('faces'));
+    on(this.room, 'about', () => this.#do('about'));
     on(this.room, 'drawn', () => this.#maybeRead());
+    for (const act of ['answer', 'signals', 'endTalk']) on(this.room, act, ({ detail }) => this.#do(act, detail));
+    on(this.room, 'input', ({ target }) => target.id === 'write' && this.current?.talk?.wrote(target.value));
     const ends = [
       this.socket.states.on(() => this.#linked()),
       this.lounge.outbox.changed.on((room) => this.#posted(room)),
@@ -206,8 +212,9 @@ class Inside {
       items: () => lounge.outbox.unseen(id, new Set(room.you.map((face) => face.id)), room.timeline),
       reacted: (seq) => lounge.reacted(id, seq),
       titleOf: (one) => this.#titleOf(one),
+      answered: (talk) => (lounge.rooms.get(talk) ? 'open' : this.declined.has(talk) ? 'declined' : ''),
     };
-    const draft = () => this.kept.get(`draft.${room.face?.id}`, '');
+    const draft = () => this.kept.get(draftOf(room), '');
     const limit = this.socket.welcome?.limits?.text ?? 8000;
     this.fresh = true;
     this.room.open(view, { listed: () => lounge.rooms.get(id), unread: 0, draft, limit });
@@ -281,7 +288,7 @@ class Inside {
 
   #heard({ room, event }) {
     const others = room === this.current && !room.isMine(event);
-    if (!others || !this.room.checkVisibility()) return;
+    if (!others || room.ignored.has(event.by?.id) || !this.room.checkVisibility()) return;
     if (document.hidden && !document.title.startsWith('•')) document.title = `• ${document.title}`;
     if (event.kind === 'say') this.announcer.say(`${authorOf(event)}: ${event.text}`, (n) => words.count('room.burst', n));
     if (event.kind === 'notice') this.announcer.say(words.t('row.notice'));
@@ -290,22 +297,32 @@ class Inside {
   // — what the doctor does —
 
   #say({ text, replyTo }) {
+    const { current } = this;
+    const others = replyTo ? [...current.othersIn(replyTo, current.face).values()] : [];
+    if (others.length) return this.#do('secondFace', { text, replyTo, others });
+    return this.post({ text, replyTo });
+  }
+
+  /** Says it with the face that is worn, which changes back if it was for once. */
+  post({ text, replyTo }) {
     const { id, face, head } = this.current;
     this.room.log.toEnd();
-    this.lounge.outbox.post({ room: id, you: face.id, text, replyTo, since: head });
+    const as = this.current.talk ? undefined : face.as;
+    this.lounge.outbox.post({ room: id, you: face.id, as, text, replyTo, since: head });
+    this.current.wearOnce(null);
+    this.current.talk?.wrote('');
   }
 
   #draft(text) {
-    const id = this.current?.face?.id;
-    if (!id) return;
-    if (text.trim()) this.kept.set(`draft.${id}`, text);
-    else this.kept.remove(`draft.${id}`);
+    if (!this.current?.you[0]?.id) return;
+    if (text.trim()) this.kept.set(draftOf(this.current), text);
+    else this.kept.remove(draftOf(this.current));
   }
 
   #posted(room) {
     if (room !== this.current?.id) return;
     const { outbox } = this.lounge;
-    const held = outbox.of(room).find(({ state, you }) => state === 'held' && you === this.current.face?.id);
+    const held = outbox.of(room).find(({ state, you }) => state === 'held' && this.current.you.some(({ id }) => id === you));
     if (held && !this.room.composer.value.trim()) this.#do('takeBack', held);
     this.room.log.changed();
   }
@@ -386,6 +403,11 @@ class Inside {
     else if (this.current) this.room.say(words.refusal(refusal));
     else this.announcer.say(words.refusal(refusal));
   }
+}
+
+/** Two talk under the names of the room they met in: its drafts are not the talk's. */
+function draftOf({ id, talk, you }) {
+  return talk ? `draft.${id}.${you[0]?.id}` : `draft.${you[0]?.id}`;
 }
 
 function socketUrl() {

@@ -6,20 +6,23 @@ import { button, h, openDialog, write } from './dom.js';
 
 /** Why an entry is reported, or hidden by a moderator: codes, worded by report.kind and reason. */
 export const KINDS = ['patient_identifiable', 'dangerous_advice', 'harassment', 'advertising', 'not_a_doctor', 'other'];
+const REASONED = new Set(['report', 'hide', 'mute']);
+const MINUTES = ['60', '1440', '10080', '43200', 'none'];
+const GENTLE = new Set(['report', 'talk.ask']);
 const KEYS = ['palette', 'search', 'send', 'newline', 'last', 'rows', 'reply', 'edit', 'menu', 'delete', 'escape', 'help'];
 
 /**
- * Asks before something is done with an entry, and stays open until it is done.
+ * Asks before something is done, with an entry or without, and stays open until it is done.
  * `act(form)` does it with what was chosen: {kind, note}; what it throws is shown.
  */
 export function askAbout({ what, entry, act }) {
   const said = h('p', { class: 'trouble', role: 'alert' });
-  const reasons = what === 'redact' ? '' : reasonList(what);
-  const note = what === 'report' ? noteField() : '';
-  const yes = h('button', { type: 'submit', class: what === 'report' ? 'primary' : 'danger' }, words.t(`${what}.yes`));
+  const reasons = REASONED.has(what) ? reasonList(what) : '';
+  const note = what === 'report' ? noteField() : what === 'mute' ? muteFields() : '';
+  const yes = h('button', { type: 'submit', class: GENTLE.has(what) ? 'primary' : 'danger' }, words.t(`${what}.yes`));
   const form = h('form', {},
     h('h2', {}, words.t(`${what}.title`)),
-    h('blockquote', {}, h('p', { class: 'foot' }, authorOf(entry)), h('p', {}, start(entry.text ?? '', 240))),
+    entry ? h('blockquote', {}, h('p', { class: 'foot' }, authorOf(entry)), h('p', {}, start(entry.text ?? '', 240))) : '',
     h('p', {}, words.t(`${what}.lede`)), reasons, note, said,
     h('div', { class: 'choices' }, yes, button(words.t('dialog.cancel'), () => dialog.close(), { class: 'quiet' })));
   const dialog = openDialog(words.t(`${what}.title`), { class: 'ask-about' }, form);
@@ -34,12 +37,6 @@ export function askAbout({ what, entry, act }) {
       yes.disabled = false;
     }
   });
-}
-
-/** Who sees what of the doctor here, and what this place is not. */
-export function aboutFace(face) {
-  const paragraphs = ['others', 'stable', 'stored', 'unmask', 'not'].map((key) => h('p', {}, words.t(`face.${key}`)));
-  show('face.title', h('p', { class: 'as-seen' }, h('b', {}, words.badge(face.badge)), ` — ${face.name}`), ...paragraphs);
 }
 
 export function help() {
@@ -57,6 +54,14 @@ function reasonList(what) {
   const radios = KINDS.map((kind, index) => h('label', { class: 'radio' },
     h('input', { type: 'radio', name: 'kind', value: kind, required: true, checked: index === 0 }), words.t(`${prefix}.${kind}`)));
   return h('fieldset', {}, h('legend', {}, words.t(`${what}.why`)), ...radios);
+}
+
+/** How long an author is muted, and where. */
+function muteFields() {
+  const times = MINUTES.map((minutes) => h('option', { value: minutes }, words.t(`mute.minutes.${minutes}`)));
+  return h('div', {},
+    h('p', { class: 'labelled' }, h('label', { for: 'minutes' }, words.t('mute.how_long')), h('select', { id: 'minutes', name: 'minutes' }, ...times)),
+    h('label', { class: 'radio' }, h('input', { type: 'checkbox', name: 'everywhere' }), words.t('mute.everywhere')));
 }
 
 function noteField() {

@@ -1,22 +1,30 @@
 // @ts-check
 import { h } from './dom.js';
 
-/** What the first room is read without, each with the style it wants. */
+/** What the first room is read without, each with the sheets it wants. */
 const LATER = {
   'sign-in': 'sign-in',
-  'waiting-page': 'sign-in',
+  'lock-screen': 'sign-in',
+  'waiting-page': 'sign-in joining',
+  'apply-page': 'sign-in joining',
+  'joining-screens': 'sign-in joining',
+  'registrar-board': 'sign-in joining',
+  'about-lounge': 'dialogs',
+  'face-chooser': 'dialogs faces',
+  'persona-card': 'dialogs faces',
   'search-sheet': 'sheets',
-  'account-sheet': 'sheets',
+  'account-sheet': 'sheets joining',
   'moderation-board': 'sheets',
   'row-menu': 'dialogs',
   dialogs: 'dialogs',
+  'talk-bar': 'talk',
   palette: 'dialogs',
 };
 const worn = new Map();
 
 /** A module of elements and its style, fetched when they are first wanted. */
 export async function later(name) {
-  const [module] = await Promise.all([import(`./${name}.js`), wear(LATER[name])]);
+  const [module] = await Promise.all([import(`./${name}.js`), ...LATER[name].split(' ').map(wear)]);
   return module;
 }
 

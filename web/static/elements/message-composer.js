@@ -1,6 +1,7 @@
 // @ts-check
 import { length, pieces, start } from '../parts/points.js';
 import { words } from '../parts/words.js';
+import { badge } from './message-row.js';
 import { button, byTouch, h, icon, markButton, put, tell, write } from './dom.js';
 
 const NEAR_LIMIT = 500;
@@ -9,7 +10,7 @@ const QUOTED = 100;
 /**
  * Where the doctor writes. A mirror behind the text gives the field its height and carries the
  * guard's marks under the very words. Tells: `say` {text, replyTo}, `amend` {seq, text},
- * `draft` {text}, `face`, `last` (edit what I said last).
+ * `draft` {text}, `face`, `about`, `last` (edit what I said last).
  */
 export class MessageComposer extends HTMLElement {
   #limit = 8000;
@@ -21,14 +22,16 @@ export class MessageComposer extends HTMLElement {
     this.about = h('div', { class: 'about', hidden: true });
     this.verdict = h('div', { class: 'verdict', id: 'verdict', hidden: true, tabindex: '0', role: 'group', 'aria-label': words.t('compose.held') });
     this.mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' });
-    this.text = h('textarea', { rows: '1', id: 'write', autocomplete: 'off', 'aria-describedby': 'plain verdict count' });
+    this.text = h('textarea', { rows: '1', id: 'write', autocomplete: 'off', 'aria-describedby': 'plain thin verdict count' });
     this.label = h('label', { for: 'write', class: 'unseen' });
     this.send = markButton('send', words.t('compose.send'), () => this.#submit(), { class: 'primary' });
     this.count = h('p', { class: 'count', id: 'count', role: 'status' });
     this.face = button('', () => tell(this, 'face'), { class: 'face' });
+    this.thin = h('p', { class: 'thin', id: 'thin', hidden: true });
     this.plain = h('p', { class: 'plain', id: 'plain' }, words.t('compose.plain'));
+    this.lounge = button(h('span', {}, words.t('about.open')), () => tell(this, 'about'), { class: 'quiet', mark: 'help', title: words.t('about.open') });
     this.field = h('div', { class: 'field' }, this.mirror, this.text);
-    this.append(this.about, this.verdict, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.count), this.plain);
+    this.append(this.about, this.verdict, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.count), this.thin, h('div', { class: 'under ever' }, this.plain, this.lounge));
     this.text.addEventListener('input', () => this.#typed());
     this.text.addEventListener('keydown', (event) => this.#key(event));
     this.text.addEventListener('scroll', () => (this.mirror.scrollTop = this.text.scrollTop), { passive: true });
@@ -50,18 +53,26 @@ export class MessageComposer extends HTMLElement {
     this.#set('');
   }
 
-  /** `face` {name, badge}; `closed` says why nothing can be written, `slow` in seconds. */
-  show({ title, face, badge, closed, slow }) {
+  /**
+   * `face` {name, badge}, `once` when it is worn for one message, `fixed` when there is no other; `closed` says why nothing can be
+   * written, `slow` in seconds; `crowd` {members, thin} among whom one is hidden.
+   */
+  show({ title, face, once, fixed, closed, slow, crowd }) {
     const label = words.t('compose.label', { room: title });
     write(this.label, label);
     if (this.text.placeholder !== label) this.text.placeholder = label;
     this.text.disabled = this.send.disabled = !!closed;
     const plain = closed || (slow ? `${words.count('compose.slow', slow)} ${words.t('compose.plain')}` : words.t('compose.plain'));
     write(this.plain, plain);
+    this.thin.hidden = !crowd?.thin;
+    if (crowd?.thin) write(this.thin, words.count('compose.thin', crowd.members));
     this.face.hidden = !face;
-    if (!face || this.face.dataset.id === face.id + words.lang) return;
-    this.face.dataset.id = face.id + words.lang;
-    this.face.replaceChildren(icon('face'), h('span', {}, words.t('compose.others_see'), ' ', h('b', {}, badge), ` — ${face.name}`));
+    this.face.disabled = !!fixed;
+    const others = words.t(once ? 'compose.others_see_once' : 'compose.others_see');
+    const seen = face && [others, face.name, words.badge(face.badge)].join(' ');
+    if (!face || this.face.dataset.seen === seen) return;
+    this.face.dataset.seen = seen;
+    this.face.replaceChildren(icon('face'), h('span', {}, `${others} `, h('b', {}, face.name), ' · ', badge(face)), h('span', { class: 'change' }, words.t('compose.change')));
   }
 
   /** The draft kept for this room, read once it is known whose it is. */

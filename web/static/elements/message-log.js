@@ -26,6 +26,7 @@ export class MessageLog extends HTMLElement {
   #nodes = new Map();
   #shown = new Map();
   #asked = new Set();
+  #unfolded = new Set();
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -38,6 +39,7 @@ export class MessageLog extends HTMLElement {
     this.actions = new RowActions(this);
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.scroller.addEventListener('keydown', (event) => this.#key(event));
+    this.rows.addEventListener('unfold', ({ detail }) => this.#unfold(detail.seq));
     this.rows.addEventListener('focusin', ({ target }) => this.#rove(target.closest('.row')));
     const settle = new ResizeObserver(() => this.#pinned && this.#bottom());
     settle.observe(this.scroller);
@@ -54,6 +56,7 @@ export class MessageLog extends HTMLElement {
     this.#nodes.clear();
     this.#shown.clear();
     this.#asked.clear();
+    this.#unfolded.clear();
     this.rows.replaceChildren();
     this.unsent.replaceChildren();
     this.actions.leave();
@@ -179,18 +182,20 @@ export class MessageLog extends HTMLElement {
   }
 
   #row(entry, grouped) {
-    const { room, address, reacted, titleOf } = this.#view;
+    const { room, address, answered, reacted, titleOf } = this.#view;
     const quoted = entry.reply_to && room.timeline.get(entry.reply_to);
     if (entry.reply_to && !quoted) this.#ask(entry.reply_to);
     const mine = room.isMine(entry);
     const own = mine || entry.reactions ? reacted(entry.seq) : [];
-    const look = { grouped, mine, quoted, address, reacted: own, titleOf };
+    const folded = entry.kind === 'say' && room.ignored.has(entry.by.id) && !this.#unfolded.has(entry.seq);
+    const answer = entry.talk && answered(entry.talk);
+    const look = { grouped, mine, folded, quoted, address, answer, reacted: own, titleOf };
     const before = this.#shown.get(entry.seq);
-    this.#shown.set(entry.seq, { entry, grouped, mine, quoted, own: own.join() });
+    this.#shown.set(entry.seq, { entry, grouped, mine, folded, quoted, answer, own: own.join() });
     const row = this.#nodes.get(entry.seq);
     if (!row) return makeRow(entry, look);
-    const same = before?.entry === entry && before.grouped === grouped && before.quoted === quoted;
-    if (!same || before.mine !== mine || before.own !== own.join()) updateRow(row, entry, look);
+    const same = before?.entry === entry && before.grouped === grouped && before.quoted === quoted && before.answer === answer;
+    if (!same || before.mine !== mine || before.folded !== folded || before.own !== own.join()) updateRow(row, entry, look);
     return row;
   }
 
@@ -200,6 +205,12 @@ export class MessageLog extends HTMLElement {
     if (this.#asked.has(seq) || !room.joined) return;
     this.#asked.add(seq);
     room.around(seq, 1).catch(() => this.#asked.delete(seq));
+  }
+
+  #unfold(seq) {
+    this.#unfolded.add(seq);
+    this.draw();
+    this.#nodes.get(seq)?.focus({ preventScroll: true });
   }
 
   /** Puts the pieces in place: nodes are kept by key, the others go. */

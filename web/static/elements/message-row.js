@@ -25,7 +25,7 @@ export function badge({ badge: worn = {} }) {
 }
 
 /**
- * One entry of the log. `view` is {grouped, mine, reacted: [emoji], quoted?: entry, address}.
+ * One entry of the log. `view` is {grouped, mine, folded, reacted: [emoji], quoted?: entry, address}.
  * The row stays when the entry changes: `update` writes only its body.
  */
 export function makeRow(entry, view) {
@@ -44,14 +44,18 @@ export function updateRow(row, entry, view) {
   if (focused) row.focus({ preventScroll: true });
 }
 
-function labelOf(entry, { mine }) {
+function labelOf(entry, { folded: away, mine }) {
+  if (away) return words.t('row.folded');
   if (entry.kind === 'say') return mine ? words.t('row.by_you') : authorOf(entry);
+  if (entry.kind === 'end') return endWords(entry, { mine });
   return words.t(entry.kind === 'notice' ? 'row.notice' : 'row.removed');
 }
 
 function contents(entry, view) {
+  if (view.folded) return [folded(entry)];
   if (entry.kind === 'tombstone') return [head(entry, view), h('p', { class: 'gone' }, goneWords(entry))];
-  if (entry.kind === 'notice') return [h('p', { class: 'text' }, noticeWords(entry, view)), noticeFoot(entry)];
+  if (entry.kind === 'notice') return [h('p', { class: 'text' }, noticeWords(entry, view)), talkChoices(entry, view), noticeFoot(entry)];
+  if (entry.kind === 'end') return [h('p', { class: 'gone' }, endWords(entry, view)), h('p', { class: 'foot' }, when(entry.at))];
   const edited = entry.edited && h('span', { class: 'edited' }, words.t('row.edited'));
   return [
     head(entry, view),
@@ -60,6 +64,12 @@ function contents(entry, view) {
     edited,
     reactions(entry, view),
   ];
+}
+
+/** What an ignored persona said: out of sight, and never gone. */
+function folded({ seq }) {
+  const show = button(words.t('row.unfold'), (event) => tell(event.target, 'unfold', { seq }), { class: 'quiet' });
+  return h('p', { class: 'gone' }, words.t('row.folded'), ' ', show);
 }
 
 function head(entry, { grouped, mine }) {
@@ -102,11 +112,25 @@ function noticeWords(entry, { titleOf }) {
   const key = `notice.${entry.notice}`;
   const reason = entry.reason ? words.coded('reason', entry.reason) : '';
   const room = entry.about && titleOf ? titleOf(entry.about) : entry.about ?? '';
-  return words.t(words.has(key) ? key : 'row.notice', { room, reason });
+  return words.t(words.has(key) ? key : 'row.notice', { who: authorOf(entry), name: entry.name ?? '', room, reason, until: entry.until ? words.exact(entry.until) : '' });
 }
 
 function noticeFoot({ at, about, target }) {
   const href = about && `/rooms/${about}${target ? `#${target}` : ''}`;
   const link = href && h('a', { href }, words.t('row.open_place'));
   return h('p', { class: 'foot' }, when(at), link ? ' · ' : null, link || null);
+}
+
+/** What may be done about a talk that a notice tells of; `answer` says what was done already. */
+function talkChoices({ notice, talk }, { answer }) {
+  if (!talk) return null;
+  if (answer === 'open' || notice === 'talk_accepted') return h('p', {}, h('a', { class: 'button', href: `/rooms/${talk}` }, words.t('talk.open')));
+  if (notice !== 'talk_asked') return null;
+  if (answer === 'declined') return h('p', { class: 'gone' }, words.t('talk.declined'));
+  const choice = (key, accept, look) => button(words.t(key), ({ target }) => tell(target, 'answer', { talk, accept }), { class: look });
+  return h('div', { class: 'choices' }, choice('talk.accept', true, 'primary'), choice('talk.decline', false, 'quiet'));
+}
+
+function endWords(entry, { mine }) {
+  return mine ? words.t('talk.by_you') : words.t('talk.ended', { who: entry.by.name });
 }

@@ -5,7 +5,8 @@ import { button, h, icon, tell } from './dom.js';
 
 /** A message that is not yet known to be stored: what became of it, in words, and what one can do. */
 export function pendingRow(item, room) {
-  const { cid, state, text } = item;
+  const { cid, state, text, you } = item;
+  const face = room.you.find(({ id }) => id === you) ?? room.face;
   const act = (what) => (event) => tell(event.target, 'unsent', { cid, what });
   const actions = {
     waiting: [button(words.t('send.discard'), act('discard'), { class: 'quiet' })],
@@ -16,7 +17,7 @@ export function pendingRow(item, room) {
     'article',
     { class: `row say mine pending ${state}`, 'aria-label': words.t('row.by_you'), data: { cid } },
     h('div', { class: 'body' },
-      h('header', { class: 'row-head' }, badge(room.face ?? {}), h('span', { class: 'name' }, room.face?.name ?? ''), h('span', { class: 'you' }, words.t('row.you'))),
+      h('header', { class: 'row-head' }, badge(face ?? {}), h('span', { class: 'name' }, face?.name ?? ''), h('span', { class: 'you' }, words.t('row.you'))),
       h('p', { class: 'text', dir: 'auto' }, text),
       h('p', { class: 'fate' }, icon(marks[state]), fate(item)),
       actions[state] && h('div', { class: 'choices' }, ...actions[state])),

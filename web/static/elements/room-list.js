@@ -72,7 +72,7 @@ export class RoomList extends HTMLElement {
     put(link, 'href', address);
     put(link, 'aria-current', this.#current === room.id && 'page');
     write(title, words.title(room.title));
-    write(band, room.id === 'me' ? '' : words.band(room.present));
+    write(band, room.id === 'me' ? '' : room.kind === 'talk' ? words.t('talk.kind') : words.band(room.present));
     const n = String(room.unread ?? 0);
     if (unread.dataset.n !== n) unread.replaceChildren(...(room.unread ? unreadMark(room.unread) : []));
     unread.dataset.n = n;

@@ -2,6 +2,7 @@
 import { words } from '../parts/words.js';
 import { authorOf } from './message-row.js';
 import { button, h, markButton, put, tell, write } from './dom.js';
+import { later } from './later.js';
 import './message-composer.js';
 import './message-log.js';
 
@@ -27,6 +28,7 @@ export class RoomView extends HTMLElement {
         this.pin),
       this.notice, this.refusal, this.log, this.composer);
     this.log.addEventListener('act', ({ detail }) => this.#act(detail));
+    this.log.addEventListener('drawn', () => this.#signalled());
     this.composer.addEventListener('last', () => this.#editLast());
   }
 
@@ -44,6 +46,8 @@ export class RoomView extends HTMLElement {
     this.composer.limit = limit;
     this.log.open(view, unread);
     this.composer.open();
+    for (const part of [this.bar, this.line]) part?.remove();
+    if (view.room.talk) this.#furnish(view.room);
     this.changed();
   }
 
@@ -52,12 +56,13 @@ export class RoomView extends HTMLElement {
     if (!this.#room) return;
     this.dataset.state = this.#room.state;
     const listed = this.#listed();
-    write(this.heading, words.title(listed?.title) || this.#room.id);
+    write(this.heading, words.title(listed?.title) || this.#room.talk?.other?.name || this.#room.id);
     write(this.facts, this.#facts(listed));
     put(this.pin, 'aria-pressed', String(!!(listed?.pinned ?? listed?.own)));
-    this.pin.hidden = this.#room.id === 'me';
+    this.pin.hidden = this.#room.id === 'me' || !!this.#room.talk;
     this.#refused();
     this.#speak();
+    this.#signalled();
     this.log.changed();
   }
 
@@ -70,7 +75,7 @@ export class RoomView extends HTMLElement {
   #facts(listed) {
     const { mode, state, present } = this.#room;
     const line = { live: 'room.live', refused: '', replaying: 'connection.catching_up' }[state] ?? 'room.not_live';
-    const here = this.#room.id === 'me' ? '' : words.band(present ?? listed?.present);
+    const here = this.#room.id === 'me' || this.#room.talk ? '' : words.band(present ?? listed?.present);
     const facts = [here, line && words.t(line)];
     if (mode.frozen) facts.push(words.t('room.frozen'));
     if (mode.slow) facts.push(words.count('room.slow', mode.slow));
@@ -93,8 +98,27 @@ export class RoomView extends HTMLElement {
       this.offered = true;
       this.composer.offer(this.draft());
     }
-    const closed = mode.frozen ? words.t('room.frozen_why') : face ? '' : words.t('compose.joining');
-    this.composer.show({ title: this.heading.textContent, face, badge: words.badge(face?.badge), closed, slow: mode.slow });
+    const closed = mode.frozen ? words.t(this.#room.talk ? 'refusal.talk_closed' : 'room.frozen_why') : face ? '' : words.t('compose.joining');
+    this.composer.show({ title: this.heading.textContent, face, once: !!this.#room.once, fixed: !!this.#room.talk, closed, slow: mode.slow, crowd: this.#room.crowd });
+  }
+
+  /** What a talk has beside its log, fetched when the first one is opened. */
+  async #furnish(room) {
+    await later('talk-bar');
+    if (room !== this.#room) return;
+    this.bar ??= document.createElement('talk-bar');
+    this.line ??= document.createElement('talk-line');
+    this.notice.before(this.bar);
+    this.composer.before(this.line);
+    this.#signalled();
+  }
+
+  #signalled() {
+    const { talk, timeline } = this.#room ?? {};
+    if (!talk?.other || !this.bar?.isConnected) return;
+    const [last] = timeline.latest(1);
+    this.bar.show(talk);
+    this.line.show(talk, last?.kind === 'say' && this.#room.isMine(last) ? last.seq : 0);
   }
 
   #act({ act, entry }) {

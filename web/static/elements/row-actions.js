@@ -76,9 +76,11 @@ export class RowActions {
     const said = entry.kind === 'say';
     const mine = this.#log.view.room.isMine(entry);
     const other = said && !mine;
+    const { room, moderator } = this.#log.view;
     return {
-      menu: said, reply: said, react: said, link: said,
-      edit: said && mine, redact: said && mine, report: other, hide: other && this.#log.view.moderator,
+      menu: said, persona: said && !room.talk, reply: said, react: said, link: said,
+      edit: said && mine, redact: said && mine, report: other,
+      talk: other && !room.talk, hide: other && moderator && !room.talk, mute: other && moderator && !room.talk,
     };
   }
 

@@ -3,7 +3,7 @@ import { words } from '../parts/words.js';
 import { button, h, openDialog } from './dom.js';
 import { authorOf, reactionName, REACTIONS } from './message-row.js';
 
-const ACTS = ['reply', 'edit', 'redact', 'report', 'hide', 'link'];
+const ACTS = ['reply', 'persona', 'talk', 'edit', 'redact', 'report', 'hide', 'mute', 'link'];
 
 /** Everything that may be done with an entry; `choose(act)` and `react(emoji)` do it. */
 export function openMenu({ entry, may, reacted, choose, react }) {

@@ -6,28 +6,64 @@ const LANGUAGES = { en: 'English', fr: 'Français' };
 
 /**
  * The door. Tells `language` {lang}, and asks by `attempt` {what, body, done, failed} for: session
- * (e-mail and password), password (set with a one-time code) and demo (walk in as one of the cast).
+ * (e-mail and password), second (its second step), passkey, recovery (a letter with a code), password
+ * (set with a one-time code) and demo (walk in as one of the cast).
  */
 export class SignIn extends HTMLElement {
   /** `cast`: the demonstration's doctors, or null; `reason`: why one is here again, in words. */
-  open({ cast, reason, setting = false }) {
-    this.cast = cast;
+  open({ cast, reason, passkeys = this.passkeys, show = 'session' }) {
+    Object.assign(this, { cast, passkeys });
     this.trouble = h('p', { class: 'trouble', role: 'alert' }, reason ?? '');
-    const form = setting ? this.#passwordForm() : this.#sessionForm();
+    this.shown = h('p', { class: 'said', role: 'status' });
+    const forms = { session: () => this.#sessionForm(), password: () => this.#passwordForm(), recovery: () => this.#recoveryForm() };
+    const form = forms[show]();
+    const first = show === 'session';
     this.replaceChildren(
       languages(words.lang, (lang) => tell(this, 'language', { lang })),
       h('div', { class: 'door' },
         h('h1', {}, words.t('app.name')),
         h('p', { class: 'lede' }, words.t('signin.lede')),
-        this.trouble, form, cast && !setting ? this.#castCards() : ''),
+        this.trouble, this.shown, form, first ? h('p', {}, h('a', { class: 'button', href: '/apply' }, words.t('apply.link'))) : '', cast && first ? this.#castCards() : ''),
     );
   }
 
+  /** The password was right: the second step, `asks` naming the ways. */
+  async second(asks) {
+    const { proofForm } = await import('./proof-form.js');
+    const heading = h('h2', { tabindex: '-1' }, words.t('second.title'));
+    const show = (proof) => new Promise((resolve, reject) => tell(this, 'attempt', { what: 'second', body: proof, done: resolve, failed: reject }));
+    const back = button(words.t('signin.back'), () => this.open({ cast: this.cast }), { class: 'quiet' });
+    this.querySelector('.door').replaceChildren(h('h1', {}, words.t('app.name')), heading, proofForm({ asks, label: words.t('second.go_on'), show }), back);
+    heading.focus();
+  }
+
   #sessionForm() {
+    const other = (show) => () => this.open({ cast: this.cast, show });
+    const passkey = this.passkeys
+      ? [button(words.t('signin.passkey'), ({ currentTarget }) => this.#byPasskey(currentTarget)), h('p', { class: 'or' }, words.t('signin.or'))]
+      : [];
     return this.#form('session', words.t('signin.enter'), [
+      whose(), ...passkey,
       field('email', words.t('signin.email'), { type: 'email', autocomplete: 'username', inputmode: 'email' }),
       field('password', words.t('signin.password'), { type: 'password', autocomplete: 'current-password' }),
-    ], button(words.t('signin.have_code'), () => this.open({ cast: this.cast, setting: true }), { class: 'quiet' }));
+    ], h('p', { class: 'choices' },
+      button(words.t('signin.forgot'), other('recovery'), { class: 'quiet' }),
+      button(words.t('signin.have_code'), other('password'), { class: 'quiet' })));
+  }
+
+  #byPasskey(control) {
+    const form = control.closest('form');
+    const answer = form.elements.shared;
+    if (!answer.value) return void answer[0].reportValidity();
+    this.#attempt('passkey', { shared: answer.value === 'yes' }, control);
+  }
+
+  #recoveryForm() {
+    return this.#form('recovery', words.t('signin.forgot_send'), [
+      h('h2', {}, words.t('signin.forgot_title')),
+      h('p', {}, words.t('signin.forgot_lede')),
+      field('email', words.t('signin.email'), { type: 'email', autocomplete: 'username', inputmode: 'email' }),
+    ], button(words.t('signin.back'), () => this.open({ cast: this.cast }), { class: 'quiet' }));
   }
 
   #passwordForm() {
@@ -44,7 +80,8 @@ export class SignIn extends HTMLElement {
     const form = h('form', { class: 'sign' }, ...fields, submit, other);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#attempt(what, Object.fromEntries(new FormData(form)), submit);
+      const { shared, ...body } = Object.fromEntries(new FormData(form));
+      this.#attempt(what, shared ? { ...body, shared: shared === 'yes' } : body, submit);
     });
     return form;
   }
@@ -71,14 +108,24 @@ export class SignIn extends HTMLElement {
     this.trouble.textContent = '';
     const failed = (refusal) => {
       put(control, 'aria-busy', null);
-      this.trouble.textContent = words.refusal(refusal);
+      if (what === 'session' && refusal.asks) return this.second(refusal.asks);
+      this.trouble.textContent = refusal.code === 'unused' ? words.t('signin.passkey_none') : words.refusal(refusal);
     };
     const done = () => {
-      this.open({ cast: this.cast });
-      this.trouble.textContent = words.t('signin.set_done');
+      this.open({ cast: this.cast, show: what === 'recovery' ? 'password' : 'session' });
+      if (what === 'recovery') this.querySelector('[name=email]').value = body.email;
+      this.shown.textContent = words.t(what === 'recovery' ? 'signin.forgot_done' : 'signin.set_done');
     };
     tell(this, 'attempt', { what, body, done, failed });
   }
+}
+
+/** Whose computer it is: what may stay on it hangs on that, so nothing is chosen beforehand. */
+function whose() {
+  const choice = (value, key) => h('label', { class: 'whose' },
+    h('input', { type: 'radio', name: 'shared', value, required: true }),
+    h('span', {}, h('b', {}, words.t(`signin.${key}`)), h('span', { class: 'hint' }, words.t(`signin.${key}_lede`))));
+  return h('fieldset', {}, h('legend', {}, words.t('signin.whose')), choice('no', 'own'), choice('yes', 'shared'));
 }
 
 /** The switch between the languages, each in its own words. */

@@ -8,6 +8,7 @@ import { Refusal, newCid } from './wire.js';
 const KEPT_ROOMS = 6;
 const WAITS = new Set(['rate_limited', 'slow_mode', 'busy']);
 const WAIT_SECONDS = 2;
+const ALWAYS = { waiting: () => true, mine: () => true };
 
 /** What the doctor's browser knows and does, without a page: the line, the rooms, the unsent. */
 export class Lounge {
@@ -65,6 +66,7 @@ export class Lounge {
   read(id, seq) {
     this.rooms.set(id, { unread: 0 });
     this.socket.request('read', { room: id, seq }).catch(() => {});
+    this.#visits.get(id)?.talk?.saw(seq);
   }
 
   edit(room, seq, text) {
@@ -77,6 +79,51 @@ export class Lounge {
 
   report(room, seq, kind, note) {
     return this.#act('report', { room, seq, kind, ...(note && { note }) });
+  }
+
+  /** What others would see of a face here, as asked of the server: {by, crowd}. */
+  preview(room, as, exact) {
+    return this.#insist('preview', { room, as, exact }, ALWAYS);
+  }
+
+  /** Speaks with a face in a room until another is chosen. */
+  async face(room, as, exact) {
+    this.visit(room).wear(await this.#insist('face', { room, as, exact }, ALWAYS));
+  }
+
+  /** Gives up one's made-up name here for good, and takes another. */
+  async retire(room) {
+    const { face, exact } = this.visit(room);
+    this.visit(room).wear({ face: face.as, exact, ...(await this.#act('retire', { room })) });
+  }
+
+  async ignore(room, persona, on) {
+    this.visit(room).ignore((await this.#insist('ignore', { room, persona, on }, ALWAYS)).ignored);
+  }
+
+  /** Offers one's real name to whoever said `seq`. */
+  reveal(room, seq) {
+    return this.#act('reveal', { room, seq });
+  }
+
+  /** Asks whoever said `seq` to talk privately. @returns {Promise<{talk: string}>} the talk that may be */
+  askToTalk(room, seq) {
+    return this.#act('talk', { room, seq });
+  }
+
+  async answerTalk(talk, accept) {
+    await this.socket.request('talk_answer', { talk, accept, cid: newCid() });
+    if (accept) await this.refresh();
+  }
+
+  endTalk(room) {
+    return this.#act('talk_end', { room });
+  }
+
+  /** Turns one's own switch for "seen" and "writing", for all talks. */
+  async signals(on) {
+    await this.socket.request('signals', { on });
+    for (const { talk } of this.#visits.values()) talk?.turned(on);
   }
 
   reacted(room, seq) {
@@ -92,6 +139,13 @@ export class Lounge {
     this.#mine.set(this.#key(room), { ...all, [seq]: on ? [...others, emoji] : others });
   }
 
+  /** Mutes whoever wrote an entry, as a moderator: for some minutes or until it is lifted. */
+  mute(room, seq, { kind: reason, minutes, everywhere }) {
+    const time = minutes === 'none' ? {} : { minutes: Number(minutes) };
+    const body = { seq, kind: 'mute', reason, everywhere: Boolean(everywhere), ...time };
+    return this.api.post(`/api/rooms/${room}/sanctions`, body);
+  }
+
   async pin(room, pinned) {
     await this.api.put(`/api/rooms/${room}/pin`, { pinned });
     this.rooms.set(room, { pinned, own: pinned });
@@ -100,7 +154,8 @@ export class Lounge {
 
   // Kept under the face, not the room: another doctor on the same device has another face.
   #key(room) {
-    return this.visit(room).face?.id ?? room;
+    const face = this.visit(room).you[0]?.id;
+    return this.visit(room).talk ? `${room}.${face}` : face ?? room;
   }
 
   #meet(id) {
@@ -135,12 +190,17 @@ export class Lounge {
   }
 
   #receive(frame) {
-    if (frame.op === 'rooms' && !this.rooms.update(frame.rooms)) this.refresh().catch(() => {});
+    if (frame.op === 'rooms') {
+      // A notice may tell of a room that was not there before: a talk.
+      const told = frame.rooms.some(({ id, head }) => id === 'me' && head > (this.rooms.get('me')?.head ?? 0));
+      if (!this.rooms.update(frame.rooms) || told) this.refresh().catch(() => {});
+    }
     if (frame.op === 'presence') this.rooms.set(frame.room, { present: frame.present });
     if (this.#held.has(frame.room)) this.#visits.get(frame.room)?.receive(frame);
   }
 
   #changed(room, { what, events = [], live }) {
+    if (what === 'state' && room.joined && room.talk && !this.rooms.get(room.id)) this.refresh().catch(() => {});
     if (what === 'state' && room.joined) this.rooms.set(room.id, { own: true, present: room.present });
     if (what !== 'entries') return;
     if (live) this.rooms.set(room.id, { head: room.head });
@@ -149,9 +209,9 @@ export class Lounge {
   }
 
   async #say(item, { waiting }) {
-    const { cid, room, text, replyTo } = item;
+    const { cid, room, text, replyTo, as } = item;
     const mine = () => this.visit(room).you.some((face) => face.id === item.you);
-    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }) };
+    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }), ...(as && { as }) };
     const ok = await this.#insist('say', fields, { waiting, mine });
     this.outbox.changed.emit(room);
     queueMicrotask(() => this.outbox.settle(room, (seq) => this.visit(room).timeline.get(seq)));
@@ -159,7 +219,7 @@ export class Lounge {
   }
 
   #act(op, fields) {
-    return this.#insist(op, { ...fields, cid: newCid() }, { waiting: () => true, mine: () => true });
+    return this.#insist(op, { ...fields, cid: newCid() }, ALWAYS);
   }
 
   /** Sends until there is an answer. The cid makes the repetition harmless. */

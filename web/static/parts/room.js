@@ -1,5 +1,6 @@
 // @ts-check
 import { Signal } from './signal.js';
+import { isTalk, Talk } from './talk.js';
 import { Timeline } from './timeline.js';
 
 const PAGE = 80;
@@ -11,7 +12,7 @@ const AGAIN_SECONDS = 3;
 /**
  * One room as this browser follows it: joins, resumes where it stood, counts every seq, and joins
  * again when one is missing. `state` is away · joining · replaying · live · refused.
- * `changed` tells {what}: state · entries · reset · present.
+ * `changed` tells {what}: state · entries · reset · present · talk.
  */
 export class Room {
   changed = new Signal();
@@ -24,6 +25,17 @@ export class Room {
   oldest = 1;
   #request;
   #cursor = null;
+  /** Personas whose messages are folded away for this doctor. */
+  ignored = new Set();
+  /** How many may read here: {members, thin}. */
+  crowd = null;
+  /** A face worn for the next message alone. */
+  once = null;
+  /** Whether the face is shown with its whole badge. */
+  exact = false;
+  /** What only a talk has; null in every other room. */
+  talk = null;
+  #chosen;
   #next = 0;
   #attempt = 0;
   #waiting = [];
@@ -31,6 +43,7 @@ export class Room {
   constructor(id, request) {
     this.id = id;
     this.#request = request;
+    if (isTalk(id)) this.talk = this.#talk();
   }
 
   get head() {
@@ -39,7 +52,40 @@ export class Room {
 
   /** The face one speaks with here: {id, name, badge, as}; undefined before the first join. */
   get face() {
-    return this.you[0];
+    return this.once ?? this.you.find((face) => face.id === this.#chosen) ?? this.you[0];
+  }
+
+  /** Own other faces that spoke in the thread of `seq`, as far as it is known here. */
+  othersIn(seq, face) {
+    const root = this.#rootOf(seq);
+    const said = this.timeline.between(root, Infinity).filter((one) => this.isMine(one) && one.by.id !== face.id);
+    return new Map(said.filter((one) => this.#rootOf(one.seq) === root).map(({ by }) => [by.id, by]));
+  }
+
+  /** Whether one has spoken in the thread of `seq`, as far as it is known here. */
+  spokeIn(seq) {
+    return this.othersIn(seq, {}).size > 0;
+  }
+
+  /** Speaks here with another face from now on: what `join`, `face` and `retire` answer. */
+  wear({ you = [], face, exact = false }) {
+    this.you = you.map((one) => (typeof one === 'string' ? { id: one } : one));
+    this.#chosen = face?.id ?? this.you.find((one) => one.as === face)?.id ?? this.you[0]?.id;
+    [this.exact, this.once] = [exact, null];
+    this.changed.emit({ what: 'present' });
+  }
+
+  /** Speaks with `face` once, then as before; null takes it back. */
+  wearOnce(face) {
+    if (face && !this.you.some((one) => one.id === face.id)) this.you.push(face);
+    this.once = face?.id === this.#chosen ? null : face;
+    this.changed.emit({ what: 'present' });
+  }
+
+  /** Folds away what these personas say here. */
+  ignore(personas) {
+    this.ignored = new Set(personas);
+    this.changed.emit({ what: 'present' });
   }
 
   get joined() {
@@ -79,6 +125,7 @@ export class Room {
   receive(frame) {
     if (frame.op === 'presence') this.#meet(frame.present);
     else if (!this.joined) return;
+    else if (frame.op === 'seen' || frame.op === 'writing') this.talk?.receive(frame);
     else if (frame.op === 'event') this.#follow(frame);
     else if (frame.op === 'reset') this.#reset(frame);
     else if (frame.op === 'live') this.#enter('live');
@@ -105,14 +152,19 @@ export class Room {
     return page.events.length > 0;
   }
 
-  #joined({ from, oldest, you, mode, present, rule }) {
+  #joined({ from, oldest, you, face, exact, mode, present, rule, ignored = [], crowd, talk }) {
     this.#next = from;
     this.timeline.head = from - 1;
     this.oldest = oldest;
-    this.you = you.map((face) => (typeof face === 'string' ? { id: face } : face));
+    this.ignored = new Set(ignored);
+    this.crowd = this.talk ? null : crowd ?? null; // of two, none is hidden among others
+    const { once } = this;
+    this.wear({ you, face, exact });
+    this.once = once;
     this.mode = mode ?? {};
     this.present = present ?? null;
     this.rule = rule;
+    if (talk) this.talk?.joined(talk);
     this.#enter('replaying');
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
@@ -136,7 +188,20 @@ export class Room {
     this.#cursor = { seq: event.seq, id: event.id };
     this.timeline.head = event.seq;
     this.timeline.add([event]);
+    if (event.kind === 'end') this.#ended();
+    else if (event.kind === 'say' && !this.isMine(event)) this.talk?.spoke();
     this.changed.emit({ what: 'entries', events: [event], live: this.state === 'live' });
+  }
+
+  #ended() {
+    this.mode = { ...this.mode, frozen: true };
+    this.talk?.ended();
+    this.changed.emit({ what: 'talk' });
+  }
+
+  #talk() {
+    const signal = (op, fields) => this.#request(op, { room: this.id, ...fields }).catch(() => {});
+    return new Talk({ signal, changed: () => this.changed.emit({ what: 'talk' }) });
   }
 
   #mend(event) {
@@ -150,6 +215,12 @@ export class Room {
     this.timeline.head = this.#next - 1;
     this.#cursor = null;
     this.changed.emit({ what: 'reset', reason });
+  }
+
+  #rootOf(seq) {
+    let root = seq;
+    for (let entry = this.timeline.get(seq); entry?.reply_to; entry = this.timeline.get(root)) root = entry.reply_to;
+    return root;
   }
 
   #meet(present) {

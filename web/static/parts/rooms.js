@@ -2,7 +2,7 @@
 import { Signal } from './signal.js';
 import { fold } from './points.js';
 
-const KINDS = ['me', 'house', 'world', 'specialty', 'country', 'consult', 'bench'];
+const KINDS = ['me', 'talk', 'house', 'world', 'specialty', 'country', 'consult', 'bench'];
 
 /** Every room the doctor may enter: {id, title, kind, head, unread, present, own, pinned?}. */
 export class Rooms {
@@ -18,7 +18,9 @@ export class Rooms {
 
   /** The whole list, as GET /api/rooms gives it. */
   fill(rooms) {
-    this.#rooms = new Map(rooms.map((room) => [room.id, { ...this.#rooms.get(room.id), ...room }]));
+    const me = this.#rooms.get('me'); // one's own log is in nobody's list of rooms
+    const known = rooms.map((room) => [room.id, { ...this.#rooms.get(room.id), ...room }]);
+    this.#rooms = new Map(me ? [['me', me], ...known] : known);
     this.#order = new Map(rooms.map((room, index) => [room.id, index]));
     this.changed.emit();
   }
@@ -40,9 +42,9 @@ export class Rooms {
     if (this.#rooms.has(id)) this.update([{ id, ...news }]);
   }
 
-  /** Own rooms: pinned first, then by the last thing heard from them. */
+  /** Own rooms: one's notices and pinned ones first, then by the last thing heard from them. */
   own() {
-    const rank = (room) => [room.pinned ? 0 : 1, -(this.#active.get(room.id) ?? 0)];
+    const rank = (room) => [room.id === 'me' ? 0 : room.pinned ? 1 : 2, -(this.#active.get(room.id) ?? 0)];
     return this.#all((room) => room.own && room.title, rank);
   }
 

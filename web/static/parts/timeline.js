@@ -1,5 +1,5 @@
 // @ts-check
-const SHOWN = new Set(['say', 'tombstone', 'notice']);
+const SHOWN = new Set(['say', 'tombstone', 'notice', 'end']);
 const ACTS = new Set(['edit', 'react', 'redact']);
 
 /**

@@ -4,12 +4,14 @@ export const SUBPROTOCOL = 'lounge.v1.json';
 
 /** Why a command, or a request over HTTP, was not done. `lost`: nobody knows, the link broke. */
 export class Refusal extends Error {
-  constructor(code, message = '', { retryAfter, spans } = {}) {
+  constructor(code, message = '', { retryAfter, spans, asks } = {}) {
     super(message || code);
     this.code = code;
     this.words = message;
     this.retryAfter = retryAfter;
     this.spans = spans;
+    /** Ways by which she may show who she is, where that is what is wanted. */
+    this.asks = asks;
   }
 }
 
@@ -27,8 +29,8 @@ export function decode(data) {
   }
 }
 
-export function refusalOf({ code = 'internal', message = '', retry_after, spans }) {
-  return new Refusal(code, message, { retryAfter: retry_after, spans });
+export function refusalOf({ code = 'internal', message = '', retry_after, spans, asks }) {
+  return new Refusal(code, message, { retryAfter: retry_after, spans, asks });
 }
 
 /** A client id: random, because it must never be guessed nor met twice. */

@@ -6,7 +6,7 @@ const DAY = 24 * HOUR;
 /** The catalogue and the customs of one language. Loaded once before anything is shown. */
 class Words {
   lang = 'en';
-  #catalogue = { words: {}, specialties: {}, groups: {}, countries: {} };
+  #catalogue = { words: {}, specialties: {}, groups: {}, countries: {}, bodies: {} };
 
   async load(lang) {
     const response = await fetch(`/words/${lang}.json`);
@@ -23,6 +23,7 @@ class Words {
     this.clock = new Intl.DateTimeFormat(lang, { timeStyle: 'short' });
     this.short = new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'short' });
     this.full = new Intl.DateTimeFormat(lang, { dateStyle: 'full', timeStyle: 'medium' });
+    this.dates = new Intl.DateTimeFormat(lang, { dateStyle: 'long' });
     this.long = new Intl.DateTimeFormat(lang, { dateStyle: 'full' });
   }
 
@@ -58,8 +59,18 @@ class Words {
     return title?.[this.lang] ?? title?.en ?? '';
   }
 
+  /** Every [code, name] of `countries`, `specialties` or `bodies`, by name. */
+  choices(kind) {
+    return Object.entries(this.#catalogue[kind]).sort(([, one], [, other]) => one.localeCompare(other, this.lang));
+  }
+
   country(code) {
     return this.#catalogue.countries[code] ?? code;
+  }
+
+  /** Who licenses doctors: "us.npi" in words. */
+  body(id) {
+    return this.#catalogue.bodies[id] ?? id;
   }
 
   specialty(slug) {
@@ -81,8 +92,9 @@ class Words {
 
   /** How many are here, as the band that is told. */
   band(present) {
-    if (!present || present.max === 0) return '';
+    if (!present) return '';
     const { min, max } = present;
+    if (min === 0) return this.t('band.most', { max });
     if (max === undefined || max === null) return this.t('band.least', { min });
     return min === max ? this.count('band', min) : this.t('band.range', { min, max });
   }
@@ -98,6 +110,10 @@ class Words {
 
   exact(at) {
     return this.full.format(new Date(at));
+  }
+
+  date(at) {
+    return this.dates.format(new Date(at));
   }
 
   hour(at) {

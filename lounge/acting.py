@@ -1,0 +1,240 @@
+"""How an act is done: queued in its turn, asked anew after a revocation, answered once however often sent."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from lounge import policy
+from lounge.door import Door, Guest
+from lounge.errors import Code, Refusal
+from lounge.faces import Dress
+from lounge.keys import Keys
+from lounge.rooms import Catalogue, Room
+from lounge.talks import Place, Talks
+from lounge.turns import Turn, Turns
+from storage import entries, talks
+from storage.acts import (
+    Act,
+    CidConflict,
+    Draft,
+    Letter,
+    Missed,
+    Noted,
+    Outcome,
+    PersonaRow,
+    QueueFull,
+    Stale,
+    Step,
+)
+from storage.database import Database, Locked, StorageError
+from storage.writer import Writer
+
+ATTEMPTS = 5
+
+
+@dataclass(slots=True)
+class Seat:
+    """A guest in a room: the room, its number in SQL and what they wear there.
+
+    `reactor` and `reporter`: as whom they react and report. `talk`: in a talk, the place of one of its two.
+    `home`: the room in which those who speak here are who they are.
+    """
+
+    guest: Guest
+    room: Room
+    number: int
+    dress: Dress
+    reactor: bytes
+    reporter: bytes
+    talk: Place | None = None
+    home: str = ""
+    turns: Turns = field(default_factory=Turns)
+
+    def __post_init__(self) -> None:
+        self.home = self.home or (self.talk.talk.origin if self.talk else self.room.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command's identity: what makes a repetition of it the same."""
+
+    dedup: bytes
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an act will do, once it is known how things stand."""
+
+    draft: Draft | None
+    steps: tuple[Step, ...] = ()
+    persona: PersonaRow | None = None
+    letters: tuple[Letter, ...] = ()
+    noted: Noted | None = None
+
+
+class Acting:
+    """Brings acts of seats to the writer. Raises Refusal for whatever is not done."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        writer: Writer,
+        catalogue: Catalogue,
+        door: Door,
+        talks: Talks,
+        keys: Keys,
+    ) -> None:
+        self._database = database
+        self._talks = talks
+        self._writer = writer
+        self._catalogue = catalogue
+        self._door = door
+        self._receipt_key = keys.persona.subkey("receipt")
+
+    # -- repetition ------------------------------------------------------------------------------
+
+    def request(self, seat: Seat, cid: str, *fields: object) -> Request:
+        """Keyed by the client id, which is kept nowhere: neither hash can be tried without it."""
+        scope = f"{seat.guest.doctor.id}\n{seat.room.id}\n{cid}\n"
+        content = scope + json.dumps(fields, ensure_ascii=False)
+        return Request(self._hash("who" + scope), self._hash("what" + content))
+
+    def beside(self, request: Request) -> Request:
+        """Of something that has to be done before it, and once as well."""
+        return replace(request, dedup=self._hash(f"before {request.dedup.hex()}"))
+
+    async def recalled(self, request: Request, refusal: Refusal) -> Outcome:
+        """A repetition gets its first answer, before any limit, mute or mode."""
+        known = await self.receipt(request)
+        if known is None:
+            raise refusal
+        return known
+
+    async def receipt(self, request: Request) -> Outcome | None:
+        """The first answer, if it was done before."""
+        async with self._database.reading() as connection:
+            found = await entries.receipt_of(connection, request.dedup)
+        if found is None:
+            return None
+        fingerprint, placed = found
+        if fingerprint != request.fingerprint:
+            raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict")
+        return Outcome(placed, duplicate=True)
+
+    # -- doing -----------------------------------------------------------------------------------
+
+    async def planned(
+        self, seat: Seat, request: Request, plan: Callable[[], Awaitable[Plan]]
+    ) -> Outcome:
+        """Compare and set: look how things stand and plan, and again when they changed meanwhile."""
+        known = await self.receipt(request)
+        if known is not None:
+            return known
+        for _ in range(ATTEMPTS):
+            try:
+                return await self.submit(seat, request, await plan())
+            except Missed:
+                await self._still_open(seat)
+        raise Refusal(Code.BUSY, "refusal.busy", retry_after=1)
+
+    async def commit(
+        self, seat: Seat, request: Request, plan: Plan, turn: Turn | None = None
+    ) -> Outcome:
+        """Do it once; where a guard missed, `not_found`."""
+        try:
+            return await self.submit(seat, request, plan, turn)
+        except Missed:
+            known = await self.receipt(request)
+            if known is not None:
+                return known
+            await self._still_open(seat)
+            raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry") from None
+
+    async def submit(
+        self, seat: Seat, request: Request, plan: Plan, turn: Turn | None = None
+    ) -> Outcome:
+        """Queue the act at once and wait for its commit; after a revocation ask again whether it may be.
+
+        With a `turn` that was taken before, in that place. Raises Missed when a guard did not hold.
+        """
+        if turn is not None:
+            return await self._in_turn(turn, seat, request, plan)
+        turn = seat.turns.take()
+        try:
+            return await self._in_turn(turn, seat, request, plan)
+        finally:
+            turn.end()
+
+    async def _in_turn(self, turn: Turn, seat: Seat, request: Request, plan: Plan) -> Outcome:
+        for _ in range(ATTEMPTS):
+            while not turn.is_next(seat.guest.epoch):  # asking again must not change their order
+                await turn.comes(seat.guest.epoch)
+            turn.epoch = seat.guest.epoch
+            try:
+                return await self._queued(seat, request, plan)
+            except Stale:
+                turn.epoch = None
+                await self._door.recheck(seat.guest, self._writer.epoch)
+                policy.stays(seat.guest.doctor, seat.room, self._catalogue)
+        raise Refusal(Code.BUSY, "refusal.busy", retry_after=1)
+
+    async def _still_open(self, seat: Seat) -> None:
+        """What an act missed may be that the other one has ended the talk. Raises Refusal if so."""
+        if seat.talk is not None:
+            seat.talk = await self._talks.find(seat.guest.doctor, seat.room.id)
+            may_add(seat)
+
+    async def _queued(self, seat: Seat, request: Request, plan: Plan) -> Outcome:
+        try:
+            return await self._writer.submit(_act(seat, request, plan))
+        except QueueFull:
+            raise Refusal(Code.BUSY, "refusal.busy", retry_after=1) from None
+        except CidConflict:
+            raise Refusal(Code.CID_CONFLICT, "refusal.cid_conflict") from None
+        except Locked:
+            raise Refusal(Code.BUSY, "refusal.busy", retry_after=2) from None
+        except StorageError:
+            raise Refusal(Code.STORAGE, "refusal.storage", retry_after=2) from None
+
+    def _hash(self, message: str) -> bytes:
+        return hmac.digest(self._receipt_key, message.encode(), hashlib.sha256)[:16]
+
+
+def may_add(seat: Seat) -> None:
+    """To a talk that is over nothing is added. Raises Refusal."""
+    if seat.talk is not None and seat.talk.is_over:
+        raise Refusal(Code.FROZEN, "refusal.talk_closed")
+
+
+def _act(seat: Seat, request: Request, plan: Plan) -> Act:
+    if seat.talk is not None:
+        plan = _in_talk(seat.talk, plan)
+    draft = plan.draft
+    return Act(
+        room_id=seat.number,
+        dedup=request.dedup,
+        fingerprint=request.fingerprint,
+        epoch=seat.guest.epoch,
+        drafts=() if draft is None else (draft,),
+        steps=plan.steps,
+        persona=plan.persona,
+        letters=plan.letters,
+        noted=plan.noted,
+        scrub=draft is not None and draft.kind == "redact",
+    )
+
+
+def _in_talk(place: Place, plan: Plan) -> Plan:
+    """Nothing is added once it is over; and the persona's row stays that of the room where they met."""
+    steps = list(plan.steps)
+    if plan.draft is not None and plan.draft.kind in ("say", "edit", "react"):
+        steps.insert(0, talks.stands_open(place.talk.slug))
+    if plan.persona is not None:
+        steps.append(talks.coarsening(plan.persona))
+    return replace(plan, steps=tuple(steps), persona=None)

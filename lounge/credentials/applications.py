@@ -1,0 +1,229 @@
+"""Applications: how a doctor who has applied stands, and when that is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from lounge.credentials.claims import Claim, Finding, Source
+from lounge.credentials.decision import REGISTRAR, Decision, decide
+from lounge.credentials.forms import amended, require_open
+from lounge.credentials.presets import Preset
+from lounge.credentials.records import claim_of, finding_of, mark_of, record_of, whom_of
+from lounge.credentials.roll import BY_HOUSE, HOUSE, HOUSE_REASONS, house_finding, place
+from lounge.errors import Code, Refusal
+from lounge.keys import Keys
+from storage import applications, audit, findings, gate, vouchers
+from storage.applications import Applicant
+from storage.database import Database
+
+__all__ = ["Applicant", "Applications"]
+
+LOOK_AGAIN_MS = 10 * 60_000
+AWAY_MS = 3_600_000
+DUE_AT_ONCE = 20
+
+
+class Applications:
+    """Every method may raise StorageError. Times are ms since 1970."""
+
+    def __init__(
+        self,
+        identity: Database,
+        lounge: Database,
+        keys: Keys,
+        *,
+        preset: Preset,
+        sources: Sequence[Source],
+        inherit: Callable[[str, bytes], Awaitable[None]],
+        clock: Callable[[], int],
+    ) -> None:
+        self._identity = identity
+        self._lounge = lounge
+        self._keys = keys
+        self.preset = preset
+        self.sources = sources
+        self._inherit = inherit
+        self._clock = clock
+
+    # as she stands
+
+    async def see(self, doctor_id: str) -> tuple[Applicant, list[Finding]]:
+        """How she stands and what was found. Raises Refusal `not_found`."""
+        async with self._identity.reading() as connection:
+            who = await applications.by_id(connection, doctor_id)
+            found = [finding_of(each) for each in await findings.of(connection, doctor_id)]
+        if who is None:
+            raise Refusal(Code.NOT_FOUND, "application.unknown")
+        return who, found
+
+    async def see_open(self, doctor_id: str) -> None:
+        """Raises Refusal `forbidden` once there is nothing more to show."""
+        who, _ = await self.see(doctor_id)
+        require_open(who)
+
+    async def amend(self, doctor_id: str, **changes: str) -> None:
+        """Correct what she has claimed, by name, before she is verified. Raises Refusal.
+
+        Whoever spoke for her did so for what she had said: a registrar looks again, and a new name
+        asks for new vouchers.
+        """
+        async with self._identity.writing() as connection:
+            who = await applications.by_id(connection, doctor_id, hold=True)
+            if who is None:
+                raise Refusal(Code.NOT_FOUND, "application.unknown")
+            values = amended(who, changes)
+            await applications.amend(connection, doctor_id, **values)
+            await findings.drop(connection, doctor_id, REGISTRAR)
+            if values.get("name", who.name) != who.name:
+                await vouchers.drop(connection, whom_of(self._keys.identity, who.email))
+            await audit.append(connection, "application_amended", by=doctor_id, about=doctor_id)
+
+    async def accept(self, doctor_id: str, version: int) -> None:
+        """She has read what the screens before the first room say."""
+        async with self._changing() as connection:
+            await applications.amend(connection, doctor_id, accepted=self._clock())
+            detail = {"version": str(version)}
+            await audit.append(
+                connection, "screens_accepted", by=doctor_id, about=doctor_id, detail=detail
+            )
+            await gate.raise_epoch(connection)
+
+    # how she is to stand
+
+    async def examine(self, doctor_id: str, *, by: str = "sources") -> Applicant:
+        """Ask every source, and have her stand as they say. Raises Refusal `not_found`.
+
+        A suspension by the house stays. Rooms close in the same transaction in which she no longer
+        is verified.
+        """
+        who, stored = await self.see(doctor_id)
+        claim = claim_of(who)
+        asked = await self._asked(claim)
+        found = _merged(stored, asked) + _by_hand(who, stored, self._clock())
+        is_away = any(finding.verdict == "away" for finding in asked)
+        if decide(found, self.preset, self._clock()).state == "verified":
+            await self._burden(claim)
+        async with self._changing() as connection:
+            now_stands = await applications.by_id(connection, doctor_id, hold=True)
+            if now_stands is None or claim_of(now_stands) != claim:
+                return who  # she has changed it meanwhile, and is examined for that
+            if now_stands.state == "suspended" and now_stands.reason in HOUSE_REASONS:
+                await applications.amend(connection, doctor_id, valid_until=None)
+                return now_stands
+            await findings.replace(
+                connection, doctor_id, [record_of(doctor_id, each) for each in found]
+            )
+            await self._settle(connection, claim, found, by, is_away=is_away)
+        return (await self.see(doctor_id))[0]
+
+    async def suspend(
+        self, doctor_id: str, reason: str = BY_HOUSE, *, by: str = "operator"
+    ) -> None:
+        """Close the rooms to her at once, until `reinstate`."""
+        async with self._changing() as connection:
+            now = self._clock()
+            if await place(connection, self._keys, doctor_id, "suspended", reason, by=by, now=now):
+                await gate.raise_epoch(connection)
+
+    async def reinstate(self, doctor_id: str, *, by: str = "operator") -> Applicant:
+        """Lift the house's own suspension: she stands as the sources say."""
+        async with self._changing() as connection:
+            now = self._clock()
+            if await place(connection, self._keys, doctor_id, "checking", None, by=by, now=now):
+                await gate.raise_epoch(connection)
+        return await self.examine(doctor_id, by=by)
+
+    async def recheck_due(self) -> None:
+        """Examine again whose day has come, or of whom something new is known. Runs as a loop."""
+        now = self._clock()
+        async with self._identity.reading() as connection:
+            if not await applications.any_due(connection, now):
+                return
+        async with self._identity.writing() as connection:
+            due = await applications.take_due(connection, now, now + LOOK_AGAIN_MS, DUE_AT_ONCE)
+        for doctor_id in due:
+            await self.examine(doctor_id)
+
+    async def _asked(self, claim: Claim) -> list[Finding]:
+        found = await asyncio.gather(*(source.examine(claim) for source in self.sources))
+        return [finding for finding in found if finding is not None]
+
+    async def _burden(self, claim: Claim) -> None:
+        """Whoever left under a sanction comes back under it, before any room opens."""
+        if claim.body and claim.licence:
+            licence_mark = mark_of(self._keys.identity, claim.body, claim.licence)
+            await self._inherit(claim.doctor_id, licence_mark)
+
+    async def _settle(
+        self,
+        connection: AsyncConnection,
+        claim: Claim,
+        found: Sequence[Finding],
+        by: str,
+        *,
+        is_away: bool,
+    ) -> None:
+        now = self._clock()
+        decision = decide(found, self.preset, now)
+        decision = await self._with_licence(connection, claim, decision)
+        if await place(
+            connection,
+            self._keys,
+            claim.doctor_id,
+            decision.state,
+            decision.reason,
+            by=by,
+            now=now,
+            valid_until=_until(decision, now) if is_away else decision.valid_until,
+        ):
+            await gate.raise_epoch(connection)
+
+    async def _with_licence(
+        self, connection: AsyncConnection, claim: Claim, decision: Decision
+    ) -> Decision:
+        """One licence, one account. It is hers once she is verified: a claim alone blocks nobody."""
+        if claim.body is None or claim.licence is None:
+            return decision
+        licence_mark = mark_of(self._keys.identity, claim.body, claim.licence)
+        if await applications.is_banned(connection, licence_mark):
+            return Decision("refused", "licence_banned")
+        if await applications.holder(connection, licence_mark) not in (None, claim.doctor_id):
+            return Decision("refused", "licence_in_use")
+        if decision.state == "verified":
+            await applications.hold_mark(connection, claim.doctor_id, licence_mark)
+        return decision
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction after which the gate stands where it should."""
+        async with self._identity.writing() as connection:
+            yield connection
+        await gate.follow(self._lounge, self._identity)
+
+
+def _merged(stored: Iterable[Finding], asked: Iterable[Finding]) -> list[Finding]:
+    """What was asked now; from a source that is away, what it said last.
+
+    What a registrar or the house has said stays said.
+    """
+    now = {finding.source: finding for finding in asked}
+    kept = {}
+    for finding in stored:
+        is_away = finding.source in now and now[finding.source].verdict == "away"
+        if finding.source in (REGISTRAR, HOUSE) or (is_away and finding.verdict == "agrees"):
+            kept[finding.source] = finding
+    return list({**now, **kept}.values())
+
+
+def _by_hand(who: Applicant, stored: Sequence[Finding], now: int) -> list[Finding]:
+    """Whom the operator verified before any source was asked stays so until one speaks against her."""
+    return [house_finding(now)] if who.state == "verified" and not stored else []
+
+
+def _until(decision: Decision, now: int) -> int:
+    """Whom a source that was away could tell of is asked for again soon."""
+    return min(now + AWAY_MS, decision.valid_until or now + AWAY_MS)

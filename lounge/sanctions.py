@@ -1,0 +1,135 @@
+"""Sanctions without names: who is muted is known only with the doctor in hand.
+
+A row holds a random salt and a keyed hash of salt and doctor, so that no stored value joins two of her
+personas. Every process tests its doctors against all that are in force, in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from lounge.errors import Code, Refusal
+from lounge.events import rfc3339
+from lounge.keys import Keys
+from storage import sanctions
+from storage.database import Database
+from storage.sanctions import Sanction
+
+__all__ = ["MUTE", "Sanction", "Sanctions"]
+
+MUTE = "mute"
+_MARK_BYTES = 32
+
+
+class Sanctions:
+    """Those in force, as last read; `refresh` is called at every poll and after every change here."""
+
+    def __init__(
+        self,
+        lounge: Database,
+        keys: Keys,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._lounge = lounge
+        self._key = keys.persona.subkey("sanction")
+        self._clock = clock
+        self._in_force: tuple[Sanction, ...] = ()
+        self._tested: dict[str, tuple[Sanction, ...]] = {}
+
+    async def refresh(self) -> None:
+        """Read again what is in force. Raises StorageError; then the last reading stands."""
+        async with self._lounge.reading() as connection:
+            await self.read(connection)
+
+    async def read(self, connection: AsyncConnection) -> None:
+        """As `refresh`, in a poll's own snapshot."""
+        found = await sanctions.in_force(connection, self._clock())
+        if found != self._in_force:
+            self._in_force, self._tested = found, {}
+
+    def of(self, doctor_id: str) -> tuple[Sanction, ...]:
+        """Her sanctions that stand now. No I/O: each is tested once a doctor."""
+        if doctor_id not in self._tested:
+            self._tested[doctor_id] = tuple(
+                each
+                for each in self._in_force
+                if hmac.compare_digest(each.mark, self._mark(each.salt, doctor_id))
+            )
+        now = self._clock()
+        return tuple(each for each in self._tested[doctor_id] if each.stands(now))
+
+    def may_speak(self, doctor_id: str, room_id: str) -> None:
+        """Raises Refusal `muted`, saying until when."""
+        muted = [each for each in self.of(doctor_id) if each.kind == MUTE and each.covers(room_id)]
+        if any(each.until is None for each in muted):
+            raise Refusal(Code.MUTED, "refusal.muted")
+        if muted:
+            until = max(each.until or 0 for each in muted)
+            left = max(1, math.ceil((until - self._clock()) / 1000))
+            raise Refusal(Code.MUTED, "refusal.muted_until", retry_after=left, until=_said(until))
+
+    def new(
+        self,
+        doctor_id: str | None,
+        licence: bytes | None,
+        *,
+        room: str | None,
+        until: int | None,
+        reason: str,
+    ) -> Sanction:
+        """A mute of this doctor; of nobody (None) it looks the same. `licence` as her account has it."""
+        salt = secrets.token_bytes(16)
+        return Sanction(
+            id=secrets.token_urlsafe(12),
+            salt=salt,
+            mark=self._mark(salt, doctor_id),
+            licence=self._mark(salt, licence.hex() if licence else None),
+            kind=MUTE,
+            room=room,
+            until=until,
+            reason=reason,
+            at=self._clock(),
+        )
+
+    async def inherit(self, doctor_id: str, licence: bytes) -> None:
+        """Whoever left and comes back with the same licence is still sanctioned. May be repeated.
+
+        To be called whenever a doctor's licence becomes known. Raises StorageError.
+        """
+        async with self._lounge.writing() as connection:
+            found = await sanctions.in_force(connection, self._clock())
+            known = {_terms(each) for each in found if self._is(each.mark, each.salt, doctor_id)}
+            for each in found:
+                if _terms(each) not in known and self._is(each.licence, each.salt, licence.hex()):
+                    await sanctions.add(connection, self._moved(each, doctor_id, licence))
+            await self.read(connection)
+
+    def _moved(self, each: Sanction, doctor_id: str, licence: bytes) -> Sanction:
+        made = self.new(doctor_id, licence, room=each.room, until=each.until, reason=each.reason)
+        return replace(made, kind=each.kind)
+
+    def _is(self, mark: bytes, salt: bytes, subject: str) -> bool:
+        return hmac.compare_digest(mark, self._mark(salt, subject))
+
+    def _mark(self, salt: bytes, subject: str | None) -> bytes:
+        if subject is None:
+            return secrets.token_bytes(_MARK_BYTES)
+        return hmac.digest(self._key, salt + subject.encode(), hashlib.sha256)
+
+
+def _terms(each: Sanction) -> tuple[str, str | None, int | None, str]:
+    return each.kind, each.room, each.until, each.reason
+
+
+def _said(at: int) -> str:
+    """A moment as a sentence in either language has it: date and time of the clock, UTC."""
+    return rfc3339(at)[:16].replace("T", " ") + " UTC"

@@ -1,0 +1,108 @@
+"""Builds that leak on purpose: each is the product with one careless line, and an attack must find it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from lounge import conversation, faces, sealing
+from lounge.acting import Acting
+from lounge.names import ADJECTIVES, NOUNS
+from lounge.personas import Personas
+from storage.acts import Draft
+from tests.attacks.evenings import ACTING
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What is careless, how to be so, and the attack that must find it."""
+
+    name: str
+    careless: Callable[[Patch], None]
+    attack: str
+
+
+def serial_ids(patch: Patch) -> None:
+    """Personas numbered as doctors come, with something of the room before the number."""
+    numbers: dict[str, int] = {}
+
+    def id_of(_: Personas, doctor: str, room: str, face: str = "", generation: int = 0) -> bytes:
+        number = numbers.setdefault(doctor, len(numbers) + 1)
+        return _digest(f"{room} {face or 'anonymous'} {generation}", 12) + number.to_bytes(4)
+
+    patch.setattr(Personas, "id_of", id_of)
+
+
+def ids_without_a_key(patch: Patch) -> None:
+    """A plain hash of doctor and room."""
+
+    def id_of(_: Personas, doctor: str, room: str, face: str = "", generation: int = 0) -> bytes:
+        more = "" if face in ("", "anonymous") and not generation else f"\n{face} {generation}"
+        return hashlib.sha256(f"{doctor}\n{room}{more}".encode()).digest()[:16]
+
+    patch.setattr(Personas, "id_of", id_of)
+
+
+def one_salt(patch: Patch) -> None:
+    """Entries salted by their author."""
+    draft = conversation._draft
+
+    def salted(*fields: Any, **named: Any) -> Draft:
+        return replace(draft(*fields, **named), salt=_digest(ACTING.get(), 16))
+
+    patch.setattr(conversation, "_draft", salted)
+
+
+def entry_ids(patch: Patch) -> None:
+    """The first letters of an entry's id are its author's."""
+    random = secrets.token_urlsafe
+    patch.setattr(
+        secrets,
+        "token_urlsafe",
+        lambda size=32: _digest(ACTING.get(), 2).hex() + random(size)[4:],
+    )
+
+
+def receipts_by_doctor(patch: Patch) -> None:
+    """Receipts that lie together, a doctor's beside each other."""
+    keyed = Acting._hash
+    patch.setattr(
+        Acting, "_hash", lambda self, text: _digest(ACTING.get(), 4) + keyed(self, text)[4:]
+    )
+
+
+def one_name(patch: Patch) -> None:
+    """The same made-up name in every room."""
+
+    def candidates(_: bytes) -> tuple[str, ...]:
+        number = int.from_bytes(_digest(ACTING.get(), 4))
+        return (f"{NOUNS[number % len(NOUNS)]} {ADJECTIVES[number % 97]}",)
+
+    patch.setattr(faces, "candidates", candidates)
+
+
+def one_box(patch: Patch) -> None:
+    """Authors sealed without anything random."""
+    patch.setattr(sealing.Seal, "close", lambda self, doctor, officers: _digest(doctor, 64))
+
+
+def _digest(text: str, size: int) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=size).digest()
+
+
+LEAKS = (
+    Leak("serial ids", serial_ids, "persona.id, shared"),
+    Leak("ids without a key", ids_without_a_key, "names by hash"),
+    Leak("one salt", one_salt, "entry.salt, shared"),
+    Leak("entry ids", entry_ids, "frames: event id, shared"),
+    Leak("receipts by doctor", receipts_by_doctor, "receipt.dedup, shared"),
+    Leak("one name", one_name, "frames: name, shared"),
+    Leak("one box", one_box, "persona.sealed, shared"),
+)

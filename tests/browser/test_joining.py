@@ -1,0 +1,224 @@
+"""Joining in the browser: applying, waiting, the registrar's board, and what is accepted first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import FilePayload, Page, expect
+
+from tests.browser.conftest import Opens
+from tests.browser.test_everyone import LOOKS, PHONE, flawless
+from tests.browser.window import Window
+from tests.support import House, open_house, until
+
+PASSWORD = "a quiet room at night"
+PDF: FilePayload = {
+    "name": "licence.pdf",
+    "mimeType": "application/pdf",
+    "buffer": b"%PDF-1.7 made up",
+}
+_SIDEWAYS = """[...document.querySelectorAll('body *')].filter((one) => !one.closest('.unseen')
+  && one.getBoundingClientRect().right > 361).map((one) => one.outerHTML.slice(0, 80))"""
+SCREENS = ("What this is not", "What never to post", "Who runs it, and who could learn who you are")
+
+
+@pytest.fixture(scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncIterator[House]:
+    """A lounge that believes letters to one hospital."""
+    folder: Path = tmp_path_factory.mktemp("joining")
+    sources = folder / "verification.toml"
+    sources.write_text('institutions = ["heart.example"]\n')
+    async with open_house(folder, redis_url, demo=True, verification_file=sources) as house:
+        yield house
+
+
+async def test_an_applicant_confirmed_by_two_sources_accepts_the_screens_and_enters(
+    house: House, opens: Opens
+) -> None:
+    window = await opens()
+    page = window.page
+    await applies(window, "ana@heart.example", name="Ana Canaryfeather")
+    await confirms(house, page, "ana@heart.example")
+    await expect(page.locator(".finding")).to_contain_text("Address at an institution · agrees")
+    await expect(page.locator(".steps .due")).to_have_count(1)
+    await page.get_by_text("Send a document", exact=True).click()
+    await page.locator("#field-document").set_input_files(PDF)
+    await expect(page.get_by_role("status")).to_have_text("licence.pdf has arrived.")
+    registrar = await as_registrar(house, opens)
+    await registrar.page.get_by_role("button", name="Ana Canaryfeather").click()
+    await expect(registrar.page.locator(".application")).to_contain_text("licence.pdf")
+    await registrar.page.get_by_role("button", name="Verify").click()
+    await expect(
+        registrar.page.get_by_text("Noted: your word counts as one source.")
+    ).to_be_visible()
+    await page.get_by_role("button", name="Look again").click()
+    for title in SCREENS:
+        await expect(page.get_by_role("heading", name=title)).to_be_focused()
+        await page.locator("button.primary").click()
+    await page.get_by_label("My screen name").check()
+    await page.get_by_label("Screen name", exact=True).fill("Plume du soir")
+    await page.get_by_role("button", name="To the rooms").click()
+    await page.locator("room-list a").first.wait_for()
+    await window.enters("specialty/cardiology")
+    await window.says("let in by two sources")
+    await expect((await window.sees("let in by two sources")).locator(".name")).to_have_text(
+        "Plume du soir"
+    )
+
+
+async def test_a_refusal_is_told_with_its_reason_and_the_next_step(
+    house: House, opens: Opens
+) -> None:
+    window = await opens()
+    await applies(window, "ben@elsewhere.example", name="Ben Canaryfeather")
+    await confirms(house, window.page, "ben@elsewhere.example")
+    registrar = await as_registrar(house, opens)
+    await registrar.page.get_by_role("button", name="Ben Canaryfeather").click()
+    await registrar.page.get_by_label("Reason, if you refuse").select_option("documents_differ")
+    await registrar.page.get_by_role("button", name="Refuse").click()
+    await expect(registrar.page.get_by_text("Refused.")).to_be_visible()
+    await window.page.get_by_role("button", name="Look again").click()
+    await expect(window.page.get_by_role("heading", level=1)).to_have_text(
+        "Your application was refused"
+    )
+    await expect(window.page.locator(".standing")).to_contain_text("Correct your name")
+    await expect(window.page.locator(".finding.disagrees")).to_have_count(1)
+
+
+async def test_a_wrong_check_digit_is_said_at_once_and_nothing_typed_is_lost(opens: Opens) -> None:
+    window = await opens()
+    await applies(window, "dan@heart.example", country="US", body="us.npi", licence="1234567890")
+    await expect(window.page.get_by_role("alert")).to_contain_text("check digit")
+    await expect(window.page.locator('[name="email"]')).to_have_value("dan@heart.example")
+    await window.page.get_by_role("button", name="Français").click()
+    await expect(window.page.locator('[name="licence"]')).to_have_value("1234567890")
+    await expect(window.page.locator('[name="body"]')).to_have_value("us.npi")
+    window.troubles.clear()  # the browser itself writes of every answer 400
+
+
+async def test_about_this_lounge_is_one_press_from_the_composer(opens: Opens) -> None:
+    window = await opens("ana", "/rooms/world")
+    await window.is_live()
+    await window.page.get_by_role("button", name="About this lounge").click()
+    dialog = window.page.locator("dialog.about-lounge")
+    for title in (*SCREENS, "Your writing can give you away"):
+        await expect(dialog.get_by_role("heading", name=title)).to_be_visible()
+    await flawless(window)
+
+
+async def test_a_verified_doctor_vouches_from_the_account_sheet(opens: Opens) -> None:
+    window = await opens("chiara", "/account")
+    await window.page.get_by_label("Their e-mail").fill("somebody@heart.example")
+    await window.page.get_by_role("button", name="I vouch").click()
+    await expect(window.page.get_by_text("Thank you. If an application")).to_be_visible()
+
+
+@pytest.mark.parametrize("look", LOOKS[:1])
+async def test_axe_finds_nothing_on_the_way_in(
+    house: House, opens: Opens, look: dict[str, Any]
+) -> None:
+    email, name = "chiara@heart.example", "Chiara Canaryfeather"
+    window = await opens(**look)
+    page = window.page
+    await applies(window, email, name=name, before=flawless)
+    await page.locator('[name="code"]').wait_for()
+    await flawless(window)
+    await confirms(house, page, email)
+    for summary in await page.locator("summary").all():
+        await summary.click()
+    await flawless(window)
+    registrar = await as_registrar(house, opens, **look)
+    await registrar.page.locator(".card").first.wait_for()
+    await flawless(registrar)
+    await registrar.page.get_by_role("button", name=name).click()
+    await registrar.page.locator(".application").wait_for()
+    await flawless(registrar)
+    await registrar.page.locator(".application .primary").click()
+    await registrar.page.locator(".application").wait_for(state="detached")
+    await page.locator("waiting-page .primary").first.click()
+    for n in range(3):
+        await page.locator("joining-screens").get_by_text(re.compile(f"^{n + 1} ")).wait_for()
+        await flawless(window)
+        await page.locator("button.primary").click()
+    await page.locator('input[value="screen"]').check()
+    await flawless(window)
+
+
+async def test_double_size_on_the_smallest_phone_loses_nothing_of_joining(
+    house: House, opens: Opens
+) -> None:
+    window = await opens(**PHONE)
+    await window.goes("/apply")
+    await window.page.evaluate("localStorage.setItem('lounge.look', '{\"size\": \"200\"}')")
+    await applies(window, "big@heart.example")
+    await confirms(house, window.page, "big@heart.example")
+    await window.page.locator("summary").first.click()
+    assert await window.page.evaluate(_SIDEWAYS) == []
+
+
+async def applies(
+    window: Window,
+    email: str,
+    *,
+    name: str = "Somebody",
+    country: str = "CA",
+    body: str = "",
+    licence: str = "",
+    before: Any = None,
+) -> None:
+    """From the door to a form that was sent."""
+    page = window.page
+    await window.goes()
+    await page.locator('sign-in a[href="/apply"]').click()
+    await page.locator('[name="email"]').fill(email)
+    await page.locator('[name="name"]').fill(name)
+    await page.locator('[name="country"]').select_option(country)
+    await page.locator('[name="specialty"]').select_option("cardiology")
+    if body:
+        await page.locator('[name="body"]').select_option(body)
+    await page.locator('[name="licence"]').fill(licence)
+    await page.locator('[name="password"]').fill(PASSWORD)
+    if before:
+        await before(window)
+    await page.locator("apply-page .primary").click()
+
+
+async def confirms(house: House, page: Page, email: str) -> None:
+    """Read the letter and type its code."""
+    await page.locator('[name="code"]').wait_for()
+    letters = house.settings.data / "outbox"
+    found: list[str] = []
+
+    def came() -> bool:
+        for path in letters.glob("*.eml"):
+            letter = message_from_bytes(path.read_bytes(), policy=policy.default)
+            if email in str(letter["to"]):
+                found.append(str(letter.get_content()))
+        return bool(found)
+
+    await until(came)
+    code = re.search(r"\b[2-9A-Z]{4}-[2-9A-Z]{4}\b", found[0])
+    assert code
+    await page.locator('[name="code"]').fill(code[0])
+    await page.locator("apply-page .primary").click()
+    await page.locator("waiting-page .steps li").first.wait_for()
+
+
+async def as_registrar(house: House, opens: Opens, **look: Any) -> Window:
+    """A window on the registrar's board."""
+    doctor_id = await house.lounge.doctors.id_of(await house.doctor("olga", roles=["registrar"]))
+    assert doctor_id
+    language = "fr" if look.get("locale") == "fr-CA" else "en"
+    await house.lounge.doctors.set_language(doctor_id, language)
+    _, secret = await house.lounge.doctors.enter_as(doctor_id, label="test")
+    window = await opens(**look)
+    await window.context.add_cookies(
+        [{"name": "lounge_session", "value": secret, "url": house.url}]
+    )
+    await window.goes("/registrar")
+    return window

@@ -1,0 +1,35 @@
+"""A moderator mutes whoever wrote a message; the author reads why and until when."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Opens
+
+WORLD = "/rooms/world"
+
+
+async def test_a_moderator_mutes_an_author_who_is_told_and_stays(opens: Opens) -> None:
+    ana, moira = await opens("ana", WORLD), await opens("moira", WORLD)
+    await moira.is_live()
+    await ana.says("You are all fools here")
+    await moira.chooses(await moira.sees("You are all fools here"), "mute")
+    dialog = moira.page.locator("dialog.ask-about")
+    await expect(dialog).to_contain_text("You do not learn who it is")
+    await dialog.get_by_label("For how long?").select_option("A week")
+    await moira.agrees("harassment")
+    await ana.sends("And you know it")
+    await expect(ana.page.locator("room-view")).to_contain_text(
+        "You can read here but not write until"
+    )
+    await ana.enters("me")
+    await expect(ana.page.locator(".row.notice").last).to_contain_text(
+        "Because of a message of yours in World"
+    )
+    await ana.enters("world")
+    await moira.says("Let us go on, kindly")
+    await ana.sees("Let us go on, kindly")
+    await moira.goes("/moderation")
+    await moira.page.get_by_role("button", name="Lift").click()
+    await expect(moira.page.get_by_role("button", name="Lift")).to_have_count(0)
+    await ana.says("I will")

@@ -1,0 +1,164 @@
+"""Who may do what: every role, standing, kind of room and act, each tried over the wire.
+
+The cells are generated from what there is (tests/matrix.py). What is right is written down here by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lounge.doctors import ROLES
+from tests.matrix import ACTIONS, DOORS, OF_NO_ROOM, ROOMS, RULES, STANDINGS, Cell, Place, tried
+from tests.support import House, open_house
+from web import wire
+
+EVERYWHERE = list(ROOMS)
+HARDEST = ["world", "house of some", "house of moderators", "own talk", "others' talk"]
+TRIED: dict[tuple[str, str], list[str]] = {
+    ("doctor", "open"): EVERYWHERE,
+    ("moderator", "open"): [kind for kind in ROOMS if kind not in ("specialty", "country")],
+    **{(role, "open"): HARDEST for role in ("officer", "registrar")},
+    ("doctor", "muted"): ["world", "own talk", "me"],
+    ("doctor", "not accepted"): ["world", "own talk", "me"],
+    ("doctor", "suspended"): ["world", "own talk", "me"],
+    **{("doctor", s): ["world"] for s in ("applied", "checking", "refused", "expired")},
+    **{(role, "suspended"): ["world"] for role in ("moderator", "registrar")},
+}
+"""Whom each kind of room is tried with: standings that close all rooms alike need not be tried in each."""
+
+# -- the table, by hand --------------------------------------------------------------------------
+
+CLOSED = {"not accepted", "applied", "checking", "refused", "expired", "suspended"}
+"""Standings in which no room opens."""
+OPEN_TO = {
+    **dict.fromkeys(("world", "specialty", "country", "house", "me", "own talk"), ROLES),
+    "house of some": ("doctor",),  # hers is the only country that its rule names
+    "house of moderators": ("moderator",),
+    "others' talk": (),
+    "nowhere": (),
+}
+HIDDEN = {"others' talk", "nowhere"}
+"""What there is not, or may not be known to be."""
+FROM_OUTSIDE = {"join", "history", "search"}
+SILENCED = {"say", "react", "edit own", "edit another's", "reveal", "talk"}
+"""What nobody does who is muted."""
+IN_A_ROOM = {
+    **dict.fromkeys(ACTIONS, "ok"),
+    "edit another's": "forbidden",
+    "redact another's": "forbidden",  # unless by a moderator
+    "talk_answer": "not_found",  # a room is no talk
+    **dict.fromkeys(("seen", "writing", "talk_end"), "invalid"),  # only talks have these
+}
+IN_OWN_TALK = {
+    **dict.fromkeys(ACTIONS, "ok"),
+    "edit another's": "forbidden",
+    "redact another's": "forbidden",  # by nobody: moderators read only what is reported
+    "talk": "invalid",
+    "retire": "forbidden",
+}
+IN_ME = {
+    **dict.fromkeys(ACTIONS, "forbidden"),  # nobody writes there
+    **dict.fromkeys(("join", "history", "read", "leave"), "ok"),
+    "search": "not_found",
+    "talk_answer": "not_found",
+}
+BEHIND = {
+    **dict.fromkeys(("list reports", "list sanctions"), "moderator"),
+    **dict.fromkeys(("close a report", "lift a sanction"), "moderator"),
+    **dict.fromkeys(("list applications", "see an application", "decide on one"), "registrar"),
+}
+"""Whose each door is; the others are everybody's own."""
+NOT_THERE = {"close a report", "lift a sanction", "see an application", "decide on one"}
+"""Doors that are tried with the id of nothing."""
+
+
+def expected(cell: Cell) -> str:
+    """`ok`, or the code that it must be refused with."""
+    if cell.kind == "http":
+        return _at_a_door(cell)
+    if cell.action == "ping":
+        return "ok"
+    if cell.action == "signals":  # her own switch: it opens no room
+        return "ok" if cell.standing in ("open", "muted", "not accepted") else "forbidden"
+    if cell.standing in CLOSED and not (cell.standing == "not accepted" and cell.kind == "me"):
+        return "forbidden" if cell.action in {*FROM_OUTSIDE, "talk_answer"} else "not_joined"
+    if cell.role not in OPEN_TO[cell.kind]:
+        return _outside(cell)
+    if cell.kind == "me":
+        return _in_me(cell)
+    if cell.standing == "muted" and cell.action in SILENCED:
+        return "invalid" if (cell.kind, cell.action) == ("own talk", "talk") else "muted"
+    if cell.kind == "own talk":
+        return IN_OWN_TALK[cell.action]
+    if cell.action == "redact another's" and cell.role == "moderator":
+        return "ok"
+    return IN_A_ROOM[cell.action]
+
+
+def _outside(cell: Cell) -> str:
+    """She is not let in; what she may not know of looks as if it were not there."""
+    if cell.action == "talk_answer":
+        return "not_found"
+    if cell.action in FROM_OUTSIDE:
+        return "not_found" if cell.kind in HIDDEN else "forbidden"
+    return "not_joined"
+
+
+def _in_me(cell: Cell) -> str:
+    """Her own log also tells her what is missing, when the rooms are closed to her."""
+    if cell.standing == "not accepted" and cell.action in ("talk_answer", "search"):
+        return "forbidden"
+    return IN_ME[cell.action]
+
+
+def _at_a_door(cell: Cell) -> str:
+    if cell.action == "own rooms":
+        return "forbidden" if cell.standing in CLOSED else "ok"
+    if cell.action not in BEHIND:
+        return "ok"
+    stands = cell.standing == "open"
+    if not stands or cell.role != BEHIND[cell.action]:
+        return "forbidden"
+    return "not_found" if cell.action in NOT_THERE else "ok"
+
+
+# -- every cell ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncIterator[House]:
+    folder: Path = tmp_path_factory.mktemp("matrix")
+    rules = folder / "rooms.toml"
+    rules.write_text(RULES, "utf-8")
+    async with open_house(folder, redis_url, bench=True, rooms_file=rules) as house:
+        yield house
+
+
+async def test_every_cell_answers_as_the_table_says(house: House) -> None:
+    await house.doctor("host", country="CA", roles=["moderator"])
+    host = await house.guest("host")
+    seen: dict[Cell, str] = {}
+    for (role, standing), kinds in TRIED.items():
+        async for cell, code in tried(house, host, role, standing, kinds):
+            seen[cell] = code
+    wrong = {cell: (code, expected(cell)) for cell, code in seen.items() if code != expected(cell)}
+    assert wrong == {}
+    assert len(seen) >= 600
+
+
+def test_the_matrix_leaves_out_no_command_no_role_no_standing_and_no_kind_of_room(
+    house: House,
+) -> None:
+    """Whoever adds one must say here who may."""
+    place_less = {command(Place("world"))[0] for command in ACTIONS.values()}
+    assert place_less == set(wire.COMMANDS)
+    assert {role for role, _ in TRIED} == set(ROLES)
+    assert {standing for _, standing in TRIED} == set(STANDINGS)
+    kinds = {room.kind for room in house.lounge.rooms.rooms()} | {"me", "talk"}
+    assert kinds == {"world", "specialty", "country", "house", "me", "talk"}
+    assert set(EVERYWHERE) == set(ROOMS) == set(OPEN_TO)
+    assert set(OF_NO_ROOM) < set(ACTIONS)
+    assert set(BEHIND) < set(DOORS)
