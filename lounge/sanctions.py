@@ -44,6 +44,7 @@ class Sanctions:
         self._clock = clock
         self._in_force: tuple[Sanction, ...] = ()
         self._tested: dict[str, tuple[Sanction, ...]] = {}
+        self._reads = self._newest = 0
 
     async def refresh(self) -> None:
         """Read again what is in force. Raises StorageError; then the last reading stands."""
@@ -52,7 +53,12 @@ class Sanctions:
 
     async def read(self, connection: AsyncConnection) -> None:
         """As `refresh`, in a poll's own snapshot."""
+        self._reads += 1
+        began = self._reads
         found = await sanctions.in_force(connection, self._clock())
+        if began < self._newest:  # what began earlier may know less, however late it comes
+            return
+        self._newest = began
         if found != self._in_force:
             self._in_force, self._tested = found, {}
 
