@@ -106,6 +106,14 @@ routes: list[BaseRoute] = [
     Mount(f"/static/{VERSION}", Files(directory=HERE / "static"), name="static"),
     *(
         Route(path, shell, methods=["GET"])
-        for path in ("/", "/rooms/{room:path}", "/search", "/account", "/moderation", "/apply", "/registrar")
+        for path in (
+            "/",
+            "/rooms/{room:path}",
+            "/search",
+            "/account",
+            "/moderation",
+            "/apply",
+            "/registrar",
+        )
     ),
 ]

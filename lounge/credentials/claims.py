@@ -15,7 +15,8 @@ BOTH: frozenset[Subject] = frozenset({"person", "licence"})
 CHECK_DIGIT = "licence_check_digit"
 LAPSED = "licence_expired"
 SUSPENDED = "licence_suspended"
-ENDINGS = {LAPSED: "expired", SUSPENDED: "suspended"}
+REMOVED = "house_removed"
+ENDINGS = {LAPSED: "expired", REMOVED: "suspended", SUSPENDED: "suspended"}
 """The reasons of a finding by which a licence is known and no longer good, and what they make of her."""
 
 

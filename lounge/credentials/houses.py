@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from lounge.credentials.claims import Claim, Finding, Verdict
+from lounge.credentials.claims import REMOVED, Claim, Finding, Verdict
 from lounge.credentials.folding import same_name
 from lounge.credentials.oidc import Answer, Away, Denied, Errand, Oidc, errand_for
 from lounge.credentials.providers import Provider
@@ -22,7 +22,7 @@ from storage import applications, identities, oidc_links
 from storage.database import Database, StorageError
 from storage.oidc_links import Link
 
-AGREES, REMOVED, AGAIN = "house_agrees", "house_removed", "house_again"
+AGREES, AGAIN = "house_agrees", "house_again"
 PROFESSION, NAME, LICENCE, AWAY = (
     "house_profession",
     "house_name",
