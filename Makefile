@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 export PYTHONPATH := $(CURDIR)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test mutants check format bench scale chaos lock clean
+.PHONY: help run test long mutants check format bench scale chaos lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: .venv/.run ## Open the lounge as a demonstration, on this machine only
 test: .venv/.dev ## Run every test, on real parts (pass arguments by T="-k words")
 	@$(V)/python -m tests.chromium
 	$(V)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(T)
+
+long: .venv/.dev ## Run what is left out of `make test` for its time: other database, other look, other way
+	$(V)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m long $(T)
 
 mutants: .venv/.dev ## Break each promise on purpose: a test must notice (some by T="no-dedup")
 	$(V)/python -m tests.mutants $(T)

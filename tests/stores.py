@@ -28,6 +28,9 @@ from tests.templates import fresh_store, upgraded
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 BOTH = ("sqlite", "postgres")
+LONG = pytest.mark.long
+SQLITE_FIRST = ("sqlite", pytest.param("postgres", marks=LONG))
+"""Where SQL differs little, or others test what differs."""
 START = 1_800_000_000_000  # ms; a moment for tests
 
 

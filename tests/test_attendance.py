@@ -19,11 +19,11 @@ from storage.identities import Crowd as Share
 from storage.schema import entry, room
 from tests import acts
 from tests.backends import addresses
-from tests.stores import BOTH
+from tests.stores import SQLITE_FIRST
 from tests.support import Guest, House, new_cid, open_house, until
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 async def house(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_url: str
 ) -> AsyncIterator[House]:

@@ -16,7 +16,7 @@ from lounge.limits import SAYS
 from lounge.search import Search
 from tests.backends import addresses
 from tests.hostile.attack import COOKIE, GARBAGE_CURSORS
-from tests.stores import BOTH
+from tests.stores import SQLITE_FIRST
 from tests.support import House, new_cid, open_house
 from web import accounts, api, pages, schemas, streams
 from web.accounts import LONGEST_BODY_BYTES
@@ -69,7 +69,7 @@ NO_BODIES = {
 }
 
 
-on_both = pytest.mark.parametrize("house", BOTH, indirect=True, scope="module")
+on_both = pytest.mark.parametrize("house", SQLITE_FIRST, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")

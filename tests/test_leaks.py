@@ -39,7 +39,7 @@ from tests.backends import addresses
 from tests.journeys import served
 from tests.journeys.served import Served
 from tests.processes import running
-from tests.stores import BOTH
+from tests.stores import SQLITE_FIRST
 from tests.support import PATIENCE_SECONDS, Guest, new_cid
 from web.valkey import EmbeddedValkey
 
@@ -113,7 +113,7 @@ class Evening:
         return {what: self.said[what] for what in ("hidden", "taken back", "corrected", "held")}
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 async def evening(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Evening]:

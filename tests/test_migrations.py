@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
+from storage import migrations
 from storage.database import Database, StorageError
 from storage.identity_schema import IDENTITY
-from storage.migrations import Store, current, upgrade, version_table
+from storage.migrations import Store, current, newest, upgrade, version_table
 from storage.schema import LOUNGE
 
+FOLDER = Path(migrations.__file__).parent
 SCHEMAS: list[tuple[Store, MetaData]] = [("lounge", LOUNGE), ("identity", IDENTITY)]
 BOTH_STORES = pytest.mark.parametrize(("store", "metadata"), SCHEMAS, ids=["lounge", "identity"])
 
@@ -31,6 +34,13 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     database = Database(url)
     yield database
     await database.close()
+
+
+@pytest.mark.parametrize("store", ["lounge", "identity"])
+def test_revisions_are_one_row_that_is_numbered_like_its_files(store: Store) -> None:
+    script = ScriptDirectory(str(FOLDER), version_locations=[str(FOLDER / store)])
+    assert script.get_heads() == [newest(store)]
+    assert all(Path(each.path).name.startswith(each.revision) for each in script.walk_revisions())
 
 
 @BOTH_STORES

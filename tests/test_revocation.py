@@ -28,7 +28,7 @@ from storage.entries import Entry
 from tests.backends import addresses
 from tests.listener import Listener, Way
 from tests.redis_proxy import RedisProxy
-from tests.stores import BOTH
+from tests.stores import SQLITE_FIRST
 from tests.support import Guest, House, new_cid, open_house, until
 from web import connection
 
@@ -109,7 +109,7 @@ class Office(Doctors):
         return await super().move_gate()
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 async def town(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_url: str
 ) -> AsyncIterator[Town]:

@@ -17,7 +17,7 @@ import web.patience
 import web.streams
 from tests.backends import addresses
 from tests.schema import check_frame
-from tests.stores import BOTH
+from tests.stores import SQLITE_FIRST
 from tests.support import PATIENCE_SECONDS, House, new_cid, open_house, until
 from web import connection
 
@@ -26,7 +26,7 @@ _ASKED = dict.fromkeys(range(50), "join")
 OTHER = "world"
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 async def house(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_url: str
 ) -> AsyncIterator[House]:

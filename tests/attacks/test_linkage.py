@@ -57,6 +57,7 @@ async def test_no_attack_joins_two_personas_or_names_an_author(
     assert beaten(verdicts) == []
 
 
+@pytest.mark.long
 async def test_on_postgresql_neither_transactions_nor_the_order_of_rows_join_anybody(
     tmp_path: Path, redis_url: str, postgres_url: str
 ) -> None:
@@ -92,6 +93,7 @@ async def test_a_careless_build_is_found_out(
     assert leak.attack in {each.attack for each in beaten(verdicts)}
 
 
+@pytest.mark.long
 async def test_whoever_is_at_work_in_two_rooms_at_once_can_be_seen_to_be(village: Week) -> None:
     """No product can hide it from whoever sees all: said in docs/anonymity.md, not promised."""
     rooms = tuple(f"bench/9{n:03}" for n in range(3))

@@ -73,11 +73,14 @@ async def comes(browser: Browser, network: Network) -> AsyncIterator[Comes]:
     assert [trouble for trouble in troubles if not trouble.startswith(own)] == []
 
 
-@pytest.fixture(params=["stream", "polls"])
+@pytest.fixture(params=["stream", pytest.param("polls", marks=pytest.mark.long)])
 def words(request: pytest.FixtureRequest, network: Network) -> str:
     """The network blocks WebSockets, so that streams are used, or both; and so the page says."""
     network.refuses |= {"socket"} if request.param == "stream" else {"socket", "stream"}
     return {"stream": STREAM, "polls": POLLS}[request.param]
+
+
+by_either = pytest.mark.parametrize("words", ["stream", "polls"], indirect=True)
 
 
 def status(window: Window) -> Locator:
@@ -101,6 +104,7 @@ async def all_say(guest: Guest, prefix: str) -> list[str]:
     return texts
 
 
+@by_either
 async def test_a_doctor_reads_and_speaks_and_is_told_of_the_slower_way(
     house: House, comes: Comes, words: str
 ) -> None:
@@ -135,6 +139,7 @@ async def test_two_rooms_are_told_apart_and_the_list_hears_of_the_other(
     await until(lambda: network.open["stream"] + network.open["poll"] <= 1)
 
 
+@by_either
 async def test_what_was_missed_while_the_line_was_cut_is_made_up_for(
     house: House, network: Network, comes: Comes, words: str
 ) -> None:

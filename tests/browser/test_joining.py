@@ -118,6 +118,7 @@ async def test_a_verified_doctor_vouches_from_the_account_sheet(opens: Opens) ->
     await expect(window.page.get_by_text("Thank you. If an application")).to_be_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", LOOKS[:1])
 async def test_axe_finds_nothing_on_the_way_in(
     house: House, opens: Opens, look: dict[str, Any]
@@ -149,6 +150,7 @@ async def test_axe_finds_nothing_on_the_way_in(
     await flawless(window)
 
 
+@pytest.mark.long
 async def test_double_size_on_the_smallest_phone_loses_nothing_of_joining(
     house: House, opens: Opens
 ) -> None:

@@ -11,10 +11,10 @@ import pytest
 from lounge.limits import TEXT_CODE_POINTS
 from tests.hostile.attack import GARBAGE_CURSORS, refusal_of, somebody
 from tests.hostile.crowd import ROOM
-from tests.stores import BOTH
+from tests.stores import SQLITE_FIRST
 from tests.support import Guest, House, new_cid
 
-pytestmark = pytest.mark.parametrize("house", BOTH, indirect=True, scope="package")
+pytestmark = pytest.mark.parametrize("house", SQLITE_FIRST, indirect=True, scope="package")
 
 OTHER_ROOM = "specialty/neurology"
 

@@ -19,6 +19,7 @@ from tests.journeys.ledger import Ledger, all_heard, finish, judge, kept, talk
 from tests.journeys.served import Served
 from tests.journeys.talker import Talker
 from tests.processes import Run, wait_until_gone
+from tests.stores import SQLITE_FIRST
 
 ROOM = "bench/1"
 TALKERS = 6
@@ -38,7 +39,7 @@ BEGUN = (
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+@pytest.mark.parametrize("backend", SQLITE_FIRST)
 async def test_sigterm_under_load_ends_in_order_and_everybody_comes_back(
     backend: str, run: Run, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -1,4 +1,4 @@
-"""SIGHUP under load: every worker is replaced, twice, and nobody loses or misses anything."""
+"""SIGHUP under load: every worker is replaced, and nobody loses or misses anything."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.processes import Run, wait_until_gone
 ROOMS = ("world", "bench/1")
 TALKERS = 8
 WORKERS = 2
-ROUNDS = 2
+ROUNDS = 1
 
 
 @pytest.mark.timeout(240)
-async def test_two_workers_are_replaced_twice_under_load(
+async def test_two_workers_are_replaced_under_load(
     run: Run, tmp_path: Path, postgres_url: str, redis_url: str
 ) -> None:
     async with on_postgres(postgres_url) as settings:

@@ -148,7 +148,12 @@ async def server(run: Run, tmp_path: Path) -> Served:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    ("carrier", "messages"), [(BySocket, MESSAGES), (ByStream, FEWER), (ByPolls, FEWER)]
+    ("carrier", "messages"),
+    [
+        pytest.param(BySocket, MESSAGES, marks=pytest.mark.long),
+        (ByStream, FEWER),
+        (ByPolls, FEWER),
+    ],
 )
 async def test_after_each_cut_every_message_is_shown_once_and_in_order(
     carrier: type[Roy], messages: int, server: Served

@@ -14,6 +14,7 @@ TEXTS = Path(__file__).parents[1] / "texts.jsonl"
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.long
 async def test_every_text_of_a_file_is_said_kept_once_and_found(run: Run, tmp_path: Path) -> None:
     seen = await replayed(Served(run, tmp_path, "--demo"), TEXTS, phrases=6)
     assert "refused 0 times" in seen[1]
