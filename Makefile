@@ -5,6 +5,9 @@ V := .venv/bin
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python3.14 python,\
   $(shell $(name) -c 'import sys, venv; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 export PYTHONPATH := $(CURDIR)
+PYTEST = $(ROOMY) $(V)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# where memory is to be had (4 GB), tests keep their databases there: nobody pulls the plug meanwhile
+ROOMY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help run test long mutants check format bench scale chaos lock clean
@@ -17,10 +20,10 @@ run: .venv/.run ## Open the lounge as a demonstration, on this machine only
 
 test: .venv/.dev ## Run every test, on real parts (pass arguments by T="-k words")
 	@$(V)/python -m tests.chromium
-	$(V)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(T)
+	$(PYTEST) $(T)
 
 long: .venv/.dev ## Run what is left out of `make test` for its time: other database, other look, other way
-	$(V)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m long $(T)
+	$(PYTEST) -m long $(T)
 
 mutants: .venv/.dev ## Break each promise on purpose: a test must notice (some by T="no-dedup")
 	$(V)/python -m tests.mutants $(T)

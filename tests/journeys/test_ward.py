@@ -24,7 +24,7 @@ from tests.support import new_cid
 ROOM = "bench/1"
 SPEAKERS = 5
 MESSAGES = 500
-FEWER = 200
+FEWER = 100
 LONG_AWAY = 700  # more than any ring holds
 PATIENCE_SECONDS = 60
 
