@@ -24,7 +24,7 @@ from lounge.notices import account_act
 from lounge.passwords import Passwords
 from lounge.settings import Settings
 from lounge.titles import COUNTRIES, SPECIALTIES
-from storage import applications, audit, factors, gate, identities, leavings, visits
+from storage import applications, audit, factors, gate, identities, leavings, officers, visits
 from storage.database import Database, StorageError
 from storage.identities import Crowd, DoctorRecord, NewDoctor
 from storage.visits import Opened, SessionRecord, TokenRecord
@@ -48,7 +48,11 @@ NOTED_MS = 60_000  # how exactly the last use is known
 CODE_MS = 7 * 24 * 3_600_000
 MOST_TOKENS = 20
 LONGEST_LABEL = 60
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+# No sign by which a mail program would read another address than the one whose domain is believed.
+_EMAIL = re.compile(
+    r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]{1,64}@(?=.{1,190}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*",
+    re.I | re.A,
+)
 
 
 class Unrecognised(Refusal):
@@ -202,7 +206,8 @@ class Doctors:
         """A session without a password: whoever calls this has been shown otherwise who she is."""
         async with self._identity.reading() as connection:
             known = await identities.by_id(connection, doctor_id)
-        if known is None:
+            left = await leavings.has_left(connection, doctor_id)
+        if known is None or left:
             raise Unrecognised
         return await self._open(known, label, replacing, kind, device)
 
@@ -435,6 +440,9 @@ class Doctors:
                 raise Refusal(Code.INVALID, "doctor.role", value=role)
         keep_apart(roles)
         async with self._revoking() as connection:
+            two = await officers.enrolled(connection)
+            if any(each.doctor == doctor_id for each in two):  # as long as she has the key
+                keep_apart(roles := {*roles, "officer"})
             await applications.set_roles(connection, doctor_id, frozenset({"doctor", *roles}))
             await self._record(connection, doctor_id, "roles_changed", by=HOUSE)
 
@@ -571,7 +579,7 @@ def check(new: NewDoctor) -> None:
             raise Refusal(Code.INVALID, f"doctor.{attribute}", value=value)
     if not _EMAIL.fullmatch(new.email):
         raise Refusal(Code.INVALID, "doctor.email", value=new.email)
-    if not new.name:
+    if not new.name or not new.name.isprintable():  # also no sign that turns the writing round
         raise Refusal(Code.INVALID, "doctor.name")
     keep_apart(new.roles.split())
 

@@ -11,7 +11,7 @@ from lounge.doctors import Doctor
 from lounge.errors import Code, Refusal
 from lounge.moderation import reach, require_moderator
 from lounge.notices import letter
-from lounge.sanctions import Sanction
+from lounge.sanctions import Sanction, one_each
 from storage import audit, entries, officers, outbox, sanctions
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def in_force(lounge: Lounge, moderator: Doctor) -> tuple[Sanction, ...]:
     require_moderator(moderator)
     async with lounge.database.reading() as connection:
         found = await sanctions.in_force(connection, _now())
-    return tuple(sorted(found, key=lambda each: -each.at))
+    return tuple(sorted(one_each(found), key=lambda each: -each.at))
 
 
 async def _author(lounge: Lounge, room: str, seq: int) -> tuple[str | None, bytes | None]:

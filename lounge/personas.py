@@ -155,8 +155,11 @@ class Personas:
         """Whose persona it is, found by trying every doctor, in memory and off the loop.
 
         Only for acts that must reach the author without anybody learning who it is. `face` saves work.
+        All are tried whoever it is: else two personas that take equally long to find would be one doctor's.
         """
-        return (await self.owners([persona], room, doctor_ids, face)).get(persona)
+        wanted = frozenset({persona})
+        found = await asyncio.to_thread(self._owners, wanted, room, doctor_ids, face, early=False)
+        return found.get(persona)
 
     async def owners(
         self,
@@ -169,14 +172,19 @@ class Personas:
         return await asyncio.to_thread(self._owners, frozenset(personas), room, doctor_ids, face)
 
     def _owners(
-        self, wanted: frozenset[bytes], room: str, doctor_ids: Sequence[str], face: Face | None
+        self,
+        wanted: frozenset[bytes],
+        room: str,
+        doctor_ids: Sequence[str],
+        face: Face | None,
+        early: bool = True,
     ) -> dict[bytes, str]:
         found: dict[bytes, str] = {}
         for worn, generation in _tries(face):
             for doctor_id in doctor_ids:
                 if (id := self.id_of(doctor_id, room, worn, generation)) in wanted:
                     found[id] = doctor_id
-                    if len(found) == len(wanted):
+                    if early and len(found) == len(wanted):
                         return found
         return found
 

@@ -11,7 +11,7 @@ import hmac
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -116,12 +116,13 @@ class Sanctions:
             known = {_terms(each) for each in found if self._is(each.mark, each.salt, doctor_id)}
             for each in found:
                 if _terms(each) not in known and self._is(each.licence, each.salt, licence.hex()):
-                    await sanctions.add(connection, self._moved(each, doctor_id, licence))
+                    moved = self._moved(each, doctor_id, licence)
+                    await sanctions.add(connection, moved)
             await self.read(connection)
 
     def _moved(self, each: Sanction, doctor_id: str, licence: bytes) -> Sanction:
         made = self.new(doctor_id, licence, room=each.room, until=each.until, reason=each.reason)
-        return replace(made, kind=each.kind)
+        return replace(made, kind=each.kind, at=each.at)  # not when she came back
 
     def _is(self, mark: bytes, salt: bytes, subject: str) -> bool:
         return hmac.compare_digest(mark, self._mark(salt, subject))
@@ -130,6 +131,11 @@ class Sanctions:
         if subject is None:
             return secrets.token_bytes(_MARK_BYTES)
         return hmac.digest(self._key, salt + subject.encode(), hashlib.sha256)
+
+
+def one_each(found: Iterable[Sanction]) -> list[Sanction]:
+    """Without those that followed somebody who left and came back: nobody is told that she did."""
+    return list({(*_terms(each), each.at): each for each in found}.values())
 
 
 def _terms(each: Sanction) -> tuple[str, str | None, int | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.identity_schema import finding
@@ -47,10 +47,11 @@ async def keep(connection: AsyncConnection, record: FindingRecord) -> None:
     await connection.execute(insert(finding).values(**asdict(record)))
 
 
-async def withdraw(connection: AsyncConnection, doctor_id: str, source: str) -> None:
-    """What this source has said against her is said no more."""
+async def soften(connection: AsyncConnection, doctor_id: str, source: str, reason: str) -> None:
+    """What this source has said against her it no longer knows, for that reason."""
     this = (finding.c.doctor == doctor_id) & (finding.c.source == source)
-    await connection.execute(delete(finding).where(this, finding.c.verdict == "disagrees"))
+    change = update(finding).where(this, finding.c.verdict == "disagrees")
+    await connection.execute(change.values(verdict="unknown", reason=reason, strong=False))
 
 
 async def drop(connection: AsyncConnection, doctor_id: str, source: str) -> None:

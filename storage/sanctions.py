@@ -45,9 +45,14 @@ async def in_force(connection: AsyncConnection, now: int) -> tuple[Sanction, ...
 
 
 async def lift(connection: AsyncConnection, id: str) -> Sanction | None:
-    """Drop it; what it was, or None when there is none."""
+    """Drop it, and what followed its doctor when she came back; what it was, or None when there is none."""
     row = (await connection.execute(select(sanction).where(sanction.c.id == id))).first()
     if row is None:
         return None
-    dropped = await connection.execute(delete(sanction).where(sanction.c.id == id))
-    return Sanction(**row._mapping) if dropped.rowcount else None
+    was = Sanction(**row._mapping)
+    terms = (each.is_not_distinct_from(getattr(was, each.name)) for each in _TERMS)
+    dropped = await connection.execute(delete(sanction).where(*terms))
+    return was if dropped.rowcount else None
+
+
+_TERMS = (sanction.c.kind, sanction.c.room, sanction.c.until, sanction.c.reason, sanction.c.at)

@@ -22,10 +22,11 @@ async def drop(connection: AsyncConnection, whom: bytes) -> None:
 
 
 async def count(connection: AsyncConnection, whom: bytes, doctor_id: str) -> int:
-    """How many others vouch for her who are verified themselves."""
+    """How many others vouch for her who are verified themselves. No registrar: she is a source already."""
     query = select(func.count()).select_from(voucher.join(doctor))
     query = query.where(voucher.c.whom == whom, voucher.c.by != doctor_id)
-    return int((await connection.execute(query.where(doctor.c.state == VERIFIED))).scalar_one())
+    query = query.where(doctor.c.state == VERIFIED, doctor.c.roles.not_like("%registrar%"))
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def given(connection: AsyncConnection, by: str, since: int) -> int:

@@ -199,7 +199,7 @@ async def test_a_document_goes_to_the_registrar_and_to_nobody_else(
         assert (sheet["email"], sheet["licence"]) == (ANA.email, ANA.licence)
         read = await registrar.get(f"{one}/documents/licence%20é.pdf")
         assert (read.content, read.headers["content-type"]) == (PDF, "application/pdf")
-        verdict = {"verdict": "verified", "reason": "registrar"}
+        verdict = {"verdict": "verified", "reason": "registrar", "version": sheet["version"]}
         assert (await registrar.post(one, json=verdict)).status_code == 204
         assert (await registrar.get(one)).json()["key"] == "application.unknown"
     assert (await visitor.get("/api/session")).json()["verified"] is True
@@ -231,7 +231,11 @@ async def test_nothing_is_changed_from_another_site(
         ("PUT", "/api/application/documents/a.pdf", None),
         ("DELETE", "/api/application/documents/a.pdf", None),
         ("POST", "/api/vouchers", {"email": ANA.email}),
-        ("POST", "/api/registrar/applications/x", {"verdict": "verified", "reason": "x"}),
+        (
+            "POST",
+            "/api/registrar/applications/x",
+            {"verdict": "verified", "reason": "x", "version": "x"},
+        ),
     ):
         answer = await visitor.request(method, path, json=body, headers=evil)
         assert answer.json()["key"] == "session.origin", path

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import func, select
 
 from lounge import policy
+from lounge.credentials.claims import Claim, Finding
 from lounge.credentials.newcomers import Form
 from lounge.credentials.presets import DAY_MS
-from lounge.credentials.reviews import REFUSALS
+from lounge.credentials.reviews import REFUSALS, version_of
+from lounge.credentials.roll import NOT_LISTED
 from lounge.doctors import Doctor
 from lounge.errors import Refusal
 from lounge.notices import Notices
@@ -204,6 +206,46 @@ async def test_vouchers_are_for_the_name_that_was_given(desk: Desk) -> None:
     assert await desk.state(chiara) == ("checking", "public_only")
 
 
+async def test_nobody_parts_with_a_licence_that_is_no_longer_good(desk: Desk) -> None:
+    says(desk, register("disagrees", "licence_expired"), credential())
+    ana = await desk.apply()
+    assert await desk.state(ana) == ("expired", "licence_expired")
+    await desk.applications.amend(ana, licence="")
+    says(desk, None, credential())
+    await desk.applications.examine(ana)
+    assert await desk.state(ana) == ("checking", "registrar_again")
+    await desk.doctors.set_verified(ana, True)
+    await desk.applications.examine(ana)
+    assert await desk.state(ana) == ("verified", None)
+
+
+async def test_what_a_source_said_of_another_claim_is_not_what_it_says_while_away(
+    desk: Desk,
+) -> None:
+    says(desk, register())
+    ana = await desk.apply()
+    await desk.applications.amend(ana, licence="1245319599")
+    says(desk, register("away", "source_away"), institution())
+    await desk.applications.examine(ana)
+    assert await desk.state(ana) == ("checking", "source_away")
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["x@evil.example,.nhs.example", "x@evil.example(.nhs.example", "x@evil.example;.nhs.example"],
+)
+async def test_no_address_is_read_as_another_by_a_mail_program(desk: Desk, email: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await desk.joining.newcomers.apply(replace_form(ANA, email=email), address="")
+    assert refusal.value.key == "doctor.email"
+
+
+async def test_no_name_turns_the_writing_round(desk: Desk) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await desk.joining.newcomers.apply(replace_name("Ana \u202erotaredom"), address="")
+    assert refusal.value.key == "doctor.name"
+
+
 # -- those who speak for her ---------------------------------------------------------------------
 
 
@@ -267,7 +309,7 @@ async def test_a_registrar_reads_documents_and_her_word_is_one_source(desk: Desk
     assert [paper.name for paper in papers] == ["licence.pdf"]
     media, content = await desk.joining.reviews.read(rhea, ana, "licence.pdf")
     assert (media, content) == ("application/pdf", PDF)
-    await desk.joining.reviews.decide(rhea, ana, "verified", "registrar")
+    await _decide(desk, rhea, ana, "verified", "registrar")
     assert await desk.state(ana) == ("verified", None)
     assert await desk.joining.documents.listed(ana) == []
 
@@ -279,13 +321,48 @@ async def test_a_registrar_refuses_with_a_reason_until_something_better_is_there
     ana = await desk.apply()
     rhea = await _registrar(desk)
     with pytest.raises(Refusal, match="invalid"):
-        await desk.joining.reviews.decide(rhea, ana, "refused", "bad mood")
-    await desk.joining.reviews.decide(rhea, ana, "refused", REFUSALS[0])
+        await _decide(desk, rhea, ana, "refused", "bad mood")
+    await _decide(desk, rhea, ana, "refused", REFUSALS[0])
     await desk.applications.examine(ana)
     assert await desk.state(ana) == ("refused", REFUSALS[0])
+    says(desk, register(), institution())
     await desk.joining.documents.put(ana, "better.pdf", "application/pdf", PDF)
     await desk.applications.recheck_due()
-    assert await desk.state(ana) == ("checking", "public_only")
+    assert await desk.state(ana) == ("checking", "registrar_again")
+    await desk.applications.amend(ana, grade="generalist")
+    await desk.applications.examine(ana)
+    assert await desk.state(ana) == ("checking", "registrar_again")
+    await _decide(desk, rhea, ana, "verified", "registrar")
+    assert await desk.state(ana) == ("verified", None)
+
+
+async def test_what_changed_since_the_registrar_looked_is_not_what_she_decides(desk: Desk) -> None:
+    says(desk, register())
+    ana = await desk.apply()
+    rhea = await _registrar(desk)
+    who, _, papers = await desk.joining.reviews.see(rhea, ana)
+    seen = version_of(who, papers)
+    await desk.applications.amend(ana, name="Mallory")
+    with pytest.raises(Refusal) as refusal:
+        await desk.joining.reviews.decide(rhea, ana, "verified", "registrar", version=seen)
+    assert refusal.value.key == "application.changed"
+
+
+async def test_without_a_licence_number_no_two_that_agree_are_enough(desk: Desk) -> None:
+    says(desk, None, institution())
+    ana = await desk.apply(body=None, licence=None)
+    await _decide(desk, await _registrar(desk), ana, "verified", "registrar")
+    assert await desk.state(ana) == ("checking", "licence_unproved")
+
+
+async def test_a_registrar_who_vouches_is_still_one_source(desk: Desk) -> None:
+    first, _ = await _two_verified(desk)
+    rhea = await _registrar(desk)
+    says(desk, register())
+    for colleague in (first, rhea.id):
+        await desk.joining.vouchers.vouch(colleague, "chiara@heart.example")
+    chiara = await desk.apply(email="chiara@heart.example", name="Chiara", licence="1003000126")
+    assert await desk.state(chiara) == ("checking", "public_only")
 
 
 async def test_only_a_registrar_reviews_and_she_is_nothing_else(desk: Desk) -> None:
@@ -386,6 +463,30 @@ async def test_a_source_that_is_away_ends_nothing_and_is_asked_again_soon(desk: 
     assert await desk.state(ana) == ("expired", "licence_expired")
 
 
+async def test_what_a_source_says_against_her_outlives_its_being_away(desk: Desk) -> None:
+    says(desk, register("disagrees", "licence_suspended"), credential())
+    ana = await desk.apply()
+    says(desk, register("away", "source_away"), credential())
+    await desk.applications.examine(ana)
+    assert await desk.state(ana) == ("suspended", "licence_suspended")
+
+
+async def test_who_was_refused_while_sources_were_asked_is_refused(desk: Desk) -> None:
+    says(desk, register())
+    ana, rhea = await desk.apply(), await _registrar(desk)
+    slow = Slow(lambda: _decide(desk, rhea, ana, "refused", REFUSALS[0]))
+    desk.applications.sources = [*desk.applications.sources, slow]
+    await desk.applications.examine(ana)
+    assert await desk.state(ana) == ("refused", REFUSALS[0])
+
+
+async def test_a_list_that_drops_her_and_has_her_again_lifts_no_suspension(desk: Desk) -> None:
+    ana = await verified(desk)
+    await desk.applications.suspend(ana)
+    await desk.applications.suspend(ana, NOT_LISTED)
+    assert await desk.state(ana) == ("suspended", "by_house")
+
+
 async def test_what_the_house_suspends_no_source_lifts(desk: Desk) -> None:
     ana = await verified(desk)
     await desk.applications.suspend(ana)
@@ -420,12 +521,28 @@ async def test_a_hospital_wants_its_own_word(sqlite: Stores) -> None:
     desk = desk_of(sqlite, verification="hospital")
     ana = await verified(desk)
     assert await desk.state(ana) == ("checking", "credential_needed")
-    await desk.joining.reviews.decide(await _registrar(desk), ana, "verified", "registrar")
+    await _decide(desk, await _registrar(desk), ana, "verified", "registrar")
     assert await desk.state(ana) == ("verified", None)
     desk.doctors.close()
 
 
 # -- what the tests stand on ---------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Slow:
+    """A source that agrees once; something happens meanwhile."""
+
+    meanwhile: Callable[[], Awaitable[None]]
+    name: str = "slow"
+    asked: bool = False
+
+    async def examine(self, claim: Claim) -> Finding | None:
+        if self.asked:
+            return None
+        self.asked = True
+        await self.meanwhile()
+        return institution()
 
 
 def replace_name(name: str) -> Form:
@@ -439,6 +556,12 @@ def replace_mail() -> Form:
 async def _two_verified(desk: Desk) -> tuple[str, str]:
     ana = await verified(desk)
     return ana, await verified(desk, **BEN, licence="1245319599")
+
+
+async def _decide(desk: Desk, rhea: Doctor, doctor_id: str, verdict: str, reason: str) -> None:
+    who, _, papers = await desk.joining.reviews.see(rhea, doctor_id)
+    seen = version_of(who, papers)
+    await desk.joining.reviews.decide(rhea, doctor_id, verdict, reason, version=seen)
 
 
 async def _registrar(desk: Desk) -> Doctor:

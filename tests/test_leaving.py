@@ -11,7 +11,7 @@ from sqlalchemy import LargeBinary, insert, select, update
 
 from lounge.accounts import Accounts, open_accounts
 from lounge.belongings import Belongings
-from lounge.doctors import OWN, Doctors
+from lounge.doctors import OWN, Doctors, Unrecognised
 from lounge.errors import Refusal
 from lounge.knocks import PER_ACCOUNT
 from lounge.mail import Mail
@@ -191,6 +191,16 @@ async def test_who_leaves_while_suspended_leaves_the_mark_of_her_licence(
     async with stores.identity.reading() as connection:
         marks = list((await connection.execute(select(mark.c.mark))).scalars())
     assert [bytes(each) for each in marks] == ([b"mark"] if state == "suspended" else [])
+
+
+async def test_whoever_has_left_is_signed_in_by_nobody_while_her_rows_are_on_hold(
+    doctors: Doctors, accounts: Accounts
+) -> None:
+    id = await ana_id(doctors)
+    await doctors.hold(id, True)
+    await accounts.leaving.leave(id)
+    with pytest.raises(Unrecognised):
+        await doctors.enter_as(id, label="")
 
 
 async def test_an_officer_hands_the_key_over_before_leaving(

@@ -293,3 +293,12 @@ async def test_whoever_speaks_after_an_enrolment_is_sealed_at_her_first_say(
         async with lounge.database.reading() as connection:
             rows = (await connection.execute(select(persona.c.sealed))).scalars().all()
         assert all(rows)
+
+
+async def test_whoever_holds_an_officers_key_becomes_no_registrar(stores: Stores) -> None:
+    first, second = await the_two(stores)
+    await enrolment_of(stores).enrol(first, second)
+    with pytest.raises(Refusal, match="invalid"):
+        await stores.doctors().set_roles(first.doctor_id, ["registrar"])
+    await stores.doctors().set_roles(first.doctor_id, ())
+    assert "officer" in (await doctor_by(stores, "olga@clinic.test")).roles

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from itertools import combinations, product
+from unittest.mock import Mock
 
 import pytest
 
@@ -190,6 +191,20 @@ async def test_the_owner_is_found_by_trying_everybody() -> None:
     assert await people.owner(persona, "world", EVERYBODY) == "doctor 321"
     assert await people.owner(persona, "country/ca", EVERYBODY) is None
     assert await people.owner(persona, "world", EVERYBODY[:321]) is None
+
+
+async def test_an_owner_takes_as_long_to_find_whoever_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    people = personas()
+    ids = [people.id_of(EVERYBODY[n], "world", generation=n) for n in (0, 9)]
+    tried = Mock(side_effect=people.id_of)
+    monkeypatch.setattr(people, "id_of", tried)
+    counts = []
+    for id in ids:
+        assert await people.owner(id, "world", EVERYBODY[:20])
+        counts.append(tried.call_count)
+    assert counts[1] == 2 * counts[0]
 
 
 @pytest.mark.parametrize("face", FACES)

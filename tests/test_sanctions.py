@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from lounge.errors import Refusal
-from lounge.sanctions import Sanctions
+from lounge.sanctions import Sanctions, one_each
 from storage import audit, sanctions
 from storage.sanctions import Sanction
 from tests.stores import START, Clock, Stores, open_stores
@@ -132,6 +132,22 @@ async def test_leaving_and_coming_back_on_one_licence_is_no_way_out(stores: Stor
     assert len(await known(stores)) == 2
     await again.inherit("ben", b"another licence")
     assert not muted(again, "ben", WORLD)
+
+
+async def test_no_moderator_sees_that_somebody_came_back_and_a_lift_lifts_it_all(
+    stores: Stores,
+) -> None:
+    made = await mute(stores, "ana", licence=LICENCE)
+    again = of(stores)
+    await again.inherit("ana come back", LICENCE)
+    found = await known(stores)
+    assert len(found) == 2
+    assert {each.at for each in found} == {made.at}
+    assert len(one_each(found)) == 1
+    async with stores.lounge.writing() as connection:
+        await sanctions.lift(connection, made.id)
+    await again.refresh()
+    assert not muted(again, "ana come back", WORLD)
 
 
 # -- in a room -----------------------------------------------------------------------------------

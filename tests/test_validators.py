@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lounge.credentials.validators import BODIES, hint_of, normalised
+from lounge.credentials.validators import BODIES, core, hint_of, normalised
 from lounge.errors import Refusal
 from lounge.titles import COUNTRIES
 
@@ -60,3 +60,16 @@ def test_every_single_wrong_digit_of_an_npi_is_found() -> None:
 def test_a_hint_shows_the_last_two_only() -> None:
     assert hint_of("1234567893") == "…93"
     assert hint_of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "one", "other"),
+    [
+        ("de.lanr", "123456601", "123456602"),
+        ("ca-on.cpso", "12345", "012345"),
+        ("nl.big", "19012345601", "19012345602"),
+    ],
+)
+def test_one_licence_written_otherwise_is_the_same_licence(body: str, one: str, other: str) -> None:
+    assert core(body, normalised(body, one)) == core(body, normalised(body, other))
+    assert core("gb.gmc", "0123456") != core("gb.gmc", "1234560")

@@ -20,7 +20,7 @@ from lounge.credentials.validators import hint_of
 from lounge.doctors import plain_email
 from lounge.errors import Code, Refusal
 from lounge.events import rfc3339
-from lounge.limits import EXAMINES, UPLOADS
+from lounge.limits import CHANGES, EXAMINES, UPLOADS
 from lounge.opening import Lounge
 from lounge.words import LANGUAGES
 from web.accounts import Email, Secret, answer, entered, label_of, nothing, read_body
@@ -172,6 +172,7 @@ async def see(request: Request) -> Response:
 
 async def amend(request: Request) -> Response:
     visit = await require_act(request)
+    _lounge(request).limits.spend(CHANGES, visit.doctor.id)
     body = await read_body(request, Amendment)
     changes = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     await _applications(request).amend(visit.doctor.id, **changes)
@@ -206,6 +207,7 @@ async def drop_document(request: Request) -> Response:
 
 async def accept(request: Request) -> Response:
     visit = await require_act(request)
+    _lounge(request).limits.spend(CHANGES, visit.doctor.id)
     body = await read_body(request, Acceptance)
     await _applications(request).accept(visit.doctor.id, body.version)
     return nothing()

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lounge.credentials.applications import Applicant
+from lounge.credentials.reviews import version_of
 from lounge.events import rfc3339
 from web.accounts import answer, nothing, path_id, read_body
 from web.applications import (
@@ -27,8 +28,11 @@ from web.visitor import require_act, require_visit
 
 
 class Verdict(Struct, frozen=True):
+    """`version`: of what was seen, as the sheet has it."""
+
     verdict: Literal["verified", "refused"]
     reason: Short
+    version: Short
 
 
 class ApplicationLine(Struct, frozen=True):
@@ -52,6 +56,7 @@ class ApplicationSheet(ApplicationLine, frozen=True, kw_only=True):
     """All that a registrar decides by."""
 
     email: str
+    version: str
     findings: list[FindingLine]
     documents: list[DocumentLine]
     region: str | UnsetType = UNSET
@@ -72,6 +77,7 @@ async def see_one(request: Request) -> Response:
         ApplicationSheet(
             **_line(who),
             email=who.email,
+            version=version_of(who, papers),
             region=who.region or UNSET,
             body=who.body or UNSET,
             licence=who.licence or UNSET,
@@ -94,7 +100,8 @@ async def decide(request: Request) -> Response:
     visit = await require_act(request)
     body = await read_body(request, Verdict)
     reviews = joining_of(request).reviews
-    await reviews.decide(visit.doctor, path_id(request), body.verdict, body.reason)
+    asked = body.verdict, body.reason
+    await reviews.decide(visit.doctor, path_id(request), *asked, version=body.version)
     return nothing()
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from lounge.credentials.claims import Claim, Finding, Source
-from lounge.credentials.decision import REGISTRAR, Decision, decide
+from lounge.credentials.claims import Claim, Finding, Source, Subject
+from lounge.credentials.decision import AGAIN, REGISTRAR, Decision, decide
 from lounge.credentials.forms import amended, require_open
 from lounge.credentials.presets import Preset
 from lounge.credentials.records import claim_of, finding_of, mark_of, record_of, whom_of
-from lounge.credentials.roll import BY_HOUSE, HOUSE, HOUSE_REASONS, house_finding, place
+from lounge.credentials.roll import BY_HOUSE, HOUSE, HOUSE_REASONS, NOT_LISTED, house_finding, place
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
 from storage import applications, audit, findings, gate, vouchers
@@ -25,6 +25,7 @@ __all__ = ["Applicant", "Applications"]
 LOOK_AGAIN_MS = 10 * 60_000
 AWAY_MS = 3_600_000
 DUE_AT_ONCE = 20
+_WORDS = ("agrees", "disagrees")
 
 
 class Applications:
@@ -68,8 +69,8 @@ class Applications:
     async def amend(self, doctor_id: str, **changes: str) -> None:
         """Correct what she has claimed, by name, before she is verified. Raises Refusal.
 
-        Whoever spoke for her did so for what she had said: a registrar looks again, and a new name
-        asks for new vouchers.
+        Whoever spoke for her did so for what she had said: nothing of that counts any more, and a new
+        name asks for new vouchers. What spoke against her is not got rid of so: a registrar looks.
         """
         async with self._identity.writing() as connection:
             who = await applications.by_id(connection, doctor_id, hold=True)
@@ -77,7 +78,11 @@ class Applications:
                 raise Refusal(Code.NOT_FOUND, "application.unknown")
             values = amended(who, changes)
             await applications.amend(connection, doctor_id, **values)
-            await findings.drop(connection, doctor_id, REGISTRAR)
+            found = [finding_of(each) for each in await findings.of(connection, doctor_id)]
+            left = _left(who, values, found, self._clock())
+            await findings.replace(
+                connection, doctor_id, [record_of(doctor_id, each) for each in left]
+            )
             if values.get("name", who.name) != who.name:
                 await vouchers.drop(connection, whom_of(self._keys.identity, who.email))
             await audit.append(connection, "application_amended", by=doctor_id, about=doctor_id)
@@ -111,8 +116,12 @@ class Applications:
             now_stands = await applications.by_id(connection, doctor_id, hold=True)
             if now_stands is None or claim_of(now_stands) != claim:
                 return who  # she has changed it meanwhile, and is examined for that
-            if now_stands.state == "suspended" and now_stands.reason in HOUSE_REASONS:
+            if _is_shut(now_stands):
                 await applications.amend(connection, doctor_id, valid_until=None)
+                return now_stands
+            said = [finding_of(each) for each in await findings.of(connection, doctor_id)]
+            if _by_people(said) != _by_people(stored):  # who spoke meanwhile is not overruled
+                await applications.ask_anew(connection, doctor_id, self._clock())
                 return now_stands
             await findings.replace(
                 connection, doctor_id, [record_of(doctor_id, each) for each in found]
@@ -123,9 +132,15 @@ class Applications:
     async def suspend(
         self, doctor_id: str, reason: str = BY_HOUSE, *, by: str = "operator"
     ) -> None:
-        """Close the rooms to her at once, until `reinstate`."""
+        """Close the rooms to her at once, until `reinstate`.
+
+        A list that no longer has her says nothing new of whom the house has suspended, or who has left:
+        else the next list would let her in again.
+        """
         async with self._changing() as connection:
-            now = self._clock()
+            now, who = self._clock(), await applications.by_id(connection, doctor_id, hold=True)
+            if who and reason == NOT_LISTED and _is_shut(who):
+                return
             if await place(connection, self._keys, doctor_id, "suspended", reason, by=by, now=now):
                 await gate.raise_epoch(connection)
 
@@ -169,7 +184,8 @@ class Applications:
     ) -> None:
         now = self._clock()
         decision = decide(found, self.preset, now)
-        decision = await self._with_licence(connection, claim, decision)
+        is_strong = any(each.strong and each.verdict == "agrees" for each in found)
+        decision = await self._with_licence(connection, claim, decision, is_strong)
         if await place(
             connection,
             self._keys,
@@ -183,11 +199,11 @@ class Applications:
             await gate.raise_epoch(connection)
 
     async def _with_licence(
-        self, connection: AsyncConnection, claim: Claim, decision: Decision
+        self, connection: AsyncConnection, claim: Claim, decision: Decision, is_strong: bool
     ) -> Decision:
         """One licence, one account. It is hers once she is verified: a claim alone blocks nobody."""
         if claim.body is None or claim.licence is None:
-            return decision
+            return decision if is_strong else _numbered(decision)
         licence_mark = mark_of(self._keys.identity, claim.body, claim.licence)
         if await applications.is_banned(connection, licence_mark):
             return Decision("refused", "licence_banned")
@@ -206,7 +222,7 @@ class Applications:
 
 
 def _merged(stored: Iterable[Finding], asked: Iterable[Finding]) -> list[Finding]:
-    """What was asked now; from a source that is away, what it said last.
+    """What was asked now; from a source that is away, what it said last, for her or against.
 
     What a registrar or the house has said stays said.
     """
@@ -214,9 +230,43 @@ def _merged(stored: Iterable[Finding], asked: Iterable[Finding]) -> list[Finding
     kept = {}
     for finding in stored:
         is_away = finding.source in now and now[finding.source].verdict == "away"
-        if finding.source in (REGISTRAR, HOUSE) or (is_away and finding.verdict == "agrees"):
+        if finding.source in (REGISTRAR, HOUSE) or (is_away and finding.verdict in _WORDS):
             kept[finding.source] = finding
     return list({**now, **kept}.values())
+
+
+def _left(
+    who: Applicant, values: Mapping[str, object], found: Iterable[Finding], now: int
+) -> list[Finding]:
+    """What still counts of a claim that she changes: the operator's word, and what she may not escape.
+
+    Whom a registrar refused, and whoever parts with a licence that is no longer good, is hers to see.
+    """
+    kept, refused = [], False
+    for finding in found:
+        if finding.source == HOUSE:
+            kept.append(finding)
+        refused |= finding.source == REGISTRAR and finding.verdict != "agrees"
+    parts = (values["body"], values["licence"]) != (who.body, who.licence)
+    if refused or (parts and (who.state == "expired" or who.reason == "licence_banned")):
+        none = frozenset[Subject]()
+        kept.append(Finding(REGISTRAR, REGISTRAR, none, "unknown", AGAIN, False, now))
+    return kept
+
+
+def _numbered(decision: Decision) -> Decision:
+    """Without a number nobody could see that one licence opens two accounts, or opens one again."""
+    if decision.state != "verified":
+        return decision
+    return Decision("checking", "licence_unproved")
+
+
+def _by_people(found: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.source in (REGISTRAR, HOUSE)]
+
+
+def _is_shut(who: Applicant) -> bool:
+    return who.state == "suspended" and who.reason in HOUSE_REASONS
 
 
 def _by_hand(who: Applicant, stored: Sequence[Finding], now: int) -> list[Finding]:

@@ -9,6 +9,8 @@ from lounge.credentials.claims import BOTH, ENDINGS, LAPSED, Finding, Subject
 from lounge.credentials.presets import Preset
 
 REGISTRAR = "registrar"
+AGAIN = "registrar_again"
+"""What a registrar has to see before anybody else's word counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ def decide(findings: Iterable[Finding], preset: Preset, now: int) -> Decision:
     against = [finding for finding in found if finding.verdict == "disagrees"]
     if against:
         return _blocked(against, agreeing)
+    if any(finding.family == REGISTRAR and finding.reason == AGAIN for finding in found):
+        return Decision("checking", AGAIN)
     missing = _missing(agreeing, preset)
     if missing is None:
         return Decision("verified", None, _until(agreeing, preset, now))

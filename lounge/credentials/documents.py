@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from lounge.credentials.decision import REGISTRAR
+from lounge.credentials.decision import AGAIN, REGISTRAR
 from lounge.errors import Code, Refusal
 from lounge.keys import Keyring
 from storage import applications, documents, findings
@@ -46,7 +46,7 @@ class Documents:
             if await documents.count_others(connection, doctor_id, name) >= MOST:
                 raise Refusal(Code.INVALID, "document.too_many", most=MOST)
             await documents.put(connection, doctor_id, record, sealed)
-            await findings.withdraw(connection, doctor_id, REGISTRAR)  # she looks once more
+            await findings.soften(connection, doctor_id, REGISTRAR, AGAIN)  # she looks once more
             await applications.ask_anew(connection, doctor_id, record.at)
 
     async def read(self, doctor_id: str, name: str) -> tuple[str, bytes]:

@@ -38,13 +38,13 @@ def same_person(claimed: str, kept: str) -> bool:
     return False
 
 
-def same_name(one: str, other: str) -> bool:
-    """True when every word of the shorter name but initials and titles stands in the longer one."""
-    names = sorted(
-        ([w for w in folded(name) if w not in _TITLES] for name in (one, other)), key=len
-    )
-    whole = {word for word in names[0] if len(word) > 1}
-    return len(whole) > 1 and whole <= _joined(names[1])
+def same_name(claimed: str, told: str) -> bool:
+    """True when every word of the claimed name but initials and titles stands in the told one.
+
+    Never the other way round: who adds somebody else's name to her own would be both, one to each source.
+    """
+    whole = {word for word in folded(claimed) if len(word) > 1 and word not in _TITLES}
+    return len(whole) > 1 and whole <= _joined(folded(told))
 
 
 def _any_given(given: Sequence[str], told: frozenset[str]) -> bool:

@@ -18,7 +18,7 @@ from lounge.errors import Code, Refusal
 from lounge.keys import KeyFault, Keys
 from lounge.knocks import Knocks
 from lounge.notices import account_act
-from storage import applications, identities, oidc_links
+from storage import applications, identities, leavings, oidc_links
 from storage.database import Database, StorageError
 from storage.oidc_links import Link
 
@@ -112,6 +112,8 @@ class House:
                 owner = await self._by_email(connection, answer)
             if owner is None and doctor_id is None:
                 raise Refusal(Code.FORBIDDEN, "oidc.unknown")
+            if owner is not None and await leavings.has_left(connection, owner):
+                raise Refusal(Code.FORBIDDEN, "oidc.unknown")  # on hold perhaps, but closed
             if owner is not None and doctor_id not in (None, owner):
                 raise Refusal(Code.FORBIDDEN, "oidc.taken")
             who = owner or doctor_id or ""

@@ -7,6 +7,7 @@ import hmac
 from typing import cast
 
 from lounge.credentials.claims import Claim, Finding, Subject, Verdict
+from lounge.credentials.validators import core
 from lounge.keys import Keyring
 from storage.applications import Applicant
 from storage.findings import FindingRecord
@@ -63,5 +64,5 @@ def whom_of(keyring: Keyring, email: str) -> bytes:
 
 def mark_of(keyring: Keyring, body: str, licence: str) -> bytes:
     """By which one licence is known again, also when nobody here knows its number any more."""
-    about = f"{body} {licence}".encode()
+    about = f"{body} {core(body, licence)}".encode()
     return hmac.digest(keyring.subkey("licence"), about, hashlib.sha256)

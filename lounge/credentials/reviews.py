@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 
 from lounge.credentials.applications import Applications
 from lounge.credentials.claims import BOTH, Finding
 from lounge.credentials.decision import REGISTRAR
 from lounge.credentials.documents import Documents
-from lounge.credentials.records import record_of
+from lounge.credentials.records import claim_of, record_of
 from lounge.doctors import Doctor
 from lounge.errors import Code, Refusal
 from storage import applications, audit, documents, findings
@@ -58,13 +61,22 @@ class Reviews:
             await audit.append(connection, "document_read", by=registrar.id, about=doctor_id)
         return await self._documents.read(doctor_id, name)
 
-    async def decide(self, registrar: Doctor, doctor_id: str, verdict: str, reason: str) -> None:
-        """`verified`, or `refused` for one of REFUSALS. The documents have served, and go."""
+    async def decide(
+        self, registrar: Doctor, doctor_id: str, verdict: str, reason: str, *, version: str
+    ) -> None:
+        """`verified`, or `refused` for one of REFUSALS. The documents have served, and go.
+
+        `version_of` what she has seen: of what was changed since she has decided nothing.
+        """
         await self.see(registrar, doctor_id)
         if registrar.id == doctor_id:
             raise Refusal(Code.FORBIDDEN, "application.own")
         finding = self._finding(verdict, reason)
         async with self._identity.writing() as connection:
+            who = await applications.by_id(connection, doctor_id, hold=True)
+            papers = await documents.listed(connection, doctor_id)
+            if who is None or not hmac.compare_digest(version_of(who, papers), version):
+                raise Refusal(Code.FORBIDDEN, "application.changed")
             await findings.keep(connection, record_of(doctor_id, finding))
             await documents.drop(connection, doctor_id)
             detail = {"verdict": verdict, "reason": finding.reason}
@@ -87,6 +99,12 @@ class Reviews:
             at=self._clock(),
             strong=self._joining.preset.house_knows,
         )
+
+
+def version_of(who: Applicant, papers: Sequence[DocumentRecord]) -> str:
+    """Another one once she has changed what she claims or handed in."""
+    seen = repr((claim_of(who), [astuple(paper) for paper in papers]))
+    return hashlib.sha256(seen.encode()).hexdigest()[:32]
 
 
 def require_registrar(doctor: Doctor) -> None:

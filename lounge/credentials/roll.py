@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.credentials.claims import BOTH, Finding
+from lounge.credentials.decision import REGISTRAR
 from lounge.credentials.records import record_of
 from lounge.keys import Keys
 from lounge.mail import Mail, mail_of, post
@@ -53,6 +54,7 @@ async def place(
 
 async def word_of_house(connection: AsyncConnection, doctor_id: str, now: int) -> None:
     """The operator knows her: good until a source speaks against her."""
+    await findings.drop(connection, doctor_id, REGISTRAR)
     await findings.keep(connection, record_of(doctor_id, house_finding(now)))
 
 

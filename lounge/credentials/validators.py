@@ -29,6 +29,8 @@ class Body:
     region: str | None = None
     is_right: Callable[[str], bool] = lambda number: True
     """Whether the check digit is; always for bodies whose numbers have none."""
+    core: Callable[[str], str] = str
+    """What of a number tells its holder from all others: the same however else it may be written."""
 
 
 def normalised(body_id: str, number: str) -> str:
@@ -42,6 +44,12 @@ def normalised(body_id: str, number: str) -> str:
     if not body.is_right(plain):
         raise Refusal(Code.INVALID, f"standing.{CHECK_DIGIT}")
     return plain
+
+
+def core(body_id: str, number: str) -> str:
+    """What of a normalised number tells its holder."""
+    body = BODIES.get(body_id)
+    return number if body is None else body.core(number)
 
 
 def hint_of(number: str | None) -> str | None:
@@ -60,16 +68,23 @@ def _lanr(number: str) -> bool:
     return -total % 10 == int(number[6])
 
 
+def _plain(number: str) -> str:
+    """Where numbers differ in length, zeros in front are nobody's."""
+    return number.lstrip("0")
+
+
 def _body(
     id: str,
     titles: str | tuple[str, str],
     shape: str,
     example: str,
     is_right: Callable[[str], bool] = lambda number: True,
+    core: Callable[[str], str] = str,
 ) -> Body:
     country, _, region = id.partition(".")[0].upper().partition("-")
     title = Title(titles, titles) if isinstance(titles, str) else Title(*titles)
-    return Body(id, country, title, re.compile(shape, re.ASCII), example, region or None, is_right)
+    pattern = re.compile(shape, re.ASCII)
+    return Body(id, country, title, pattern, example, region or None, is_right, core)
 
 
 def _college(id: str, english: str, french: str) -> Body:
@@ -78,7 +93,7 @@ def _college(id: str, english: str, french: str) -> Body:
         f"College of Physicians and Surgeons of {english}",
         f"Collège des médecins et chirurgiens {french}",
     )
-    return _body(id, titles, r"\d{4,6}", "12345")
+    return _body(id, titles, r"\d{4,6}", "12345", core=_plain)
 
 
 BODIES: Mapping[str, Body] = {
@@ -102,7 +117,14 @@ BODIES: Mapping[str, Body] = {
             "7601000000002",
             lambda number: bool(ean.is_valid(number)),
         ),
-        _body("de.lanr", "Lebenslange Arztnummer", r"\d{9}", "123456601", _lanr),
+        _body(
+            "de.lanr",
+            "Lebenslange Arztnummer",
+            r"\d{9}",
+            "123456601",
+            _lanr,
+            lambda number: number[:7],  # the last two are her specialty
+        ),
         _body(
             "fr.rpps",
             "RPPS",
@@ -111,9 +133,15 @@ BODIES: Mapping[str, Body] = {
             lambda number: bool(luhn.is_valid(number)),
         ),
         _body("gb.gmc", "General Medical Council", r"\d{7}", "1234567"),
-        _body("ie.imc", "Medical Council", r"\d{5,6}", "123456"),
-        _body("nl.big", "BIG-register", r"\d{11}", "19012345601"),
-        _body("nz.mcnz", "Medical Council", r"\d{4,6}", "12345"),
+        _body("ie.imc", "Medical Council", r"\d{5,6}", "123456", core=_plain),
+        _body(
+            "nl.big",
+            "BIG-register",
+            r"\d{11}",
+            "19012345601",
+            core=lambda number: number[:9],  # the last two are her profession
+        ),
+        _body("nz.mcnz", "Medical Council", r"\d{4,6}", "12345", core=_plain),
         _body("us.npi", "National Provider Identifier", r"[12]\d{9}", "1234567893", _npi),
     )
 }

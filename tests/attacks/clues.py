@@ -129,9 +129,9 @@ def _personas_of(
 def _offsets(path: Path, personas: Collection[bytes]) -> Iterator[tuple[bytes, list[int]]]:
     data = path.read_bytes()
     for persona in personas:
-        places = [data.find(persona), data.rfind(persona)]
-        if places[0] >= 0:
-            yield persona, places
+        first = data.find(persona)
+        if first >= 0:
+            yield persona, [first, data.rfind(persona)]
 
 
 def _plain(value: Any) -> Value:

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,6 @@ from lounge.attendance import Attendance
 from lounge.doctors import Doctor, Visit
 from lounge.doctors import _doctor as doctor_of
 from lounge.door import Guest
-from lounge.errors import Refusal
 from lounge.muting import Mute
 from lounge.officers import Officer
 from lounge.opening import Lounge, count_crowd, open_lounge
@@ -39,6 +38,7 @@ from lounge.settings import from_environment
 from storage import identities
 from storage.identity_schema import doctor as doctors_table
 from storage.schema import entry
+from tests.attacks.approaches import approached, retired, together
 from web import commands, wire
 from web.dialects import JSON
 
@@ -50,7 +50,7 @@ ROOMS = (
 )
 WEEK_MS = 7 * 24 * 3_600_000
 START_MS = 1_900_000_000_000
-TOGETHER = 100  # posts to a transaction, as they come together on a busy evening
+TOGETHER = 250  # posts to a transaction, as they come together on a busy evening
 SESSION_MS = 30 * 60_000
 FACES: tuple[Face, ...] = ("anonymous", "anonymous", "anonymous", "screen", "named")
 
@@ -109,6 +109,7 @@ class Week:
         for each in self.speakers:
             await each.sits(plan.rooms)
         await self._say(plan)
+        await approached(self, plan)
         await self._meddle(plan)
         return await self.evidence(plan)
 
@@ -123,7 +124,10 @@ class Week:
 
     async def _say(self, plan: Plan) -> None:
         schedule = sorted(_schedule(plan, self.random))
+        middle = len(schedule) // 2 // TOGETHER * TOGETHER
         for start in range(0, len(schedule), TOGETHER):
+            if start == middle:
+                await retired(self.speakers, plan, self.random)
             batch = schedule[start : start + TOGETHER]
             self.clock.now = START_MS + batch[0][0]
             said = [self.speakers[who].says(room, self.random) for _, who, room in batch]
@@ -133,11 +137,12 @@ class Week:
     async def _meddle(self, plan: Plan) -> None:
         """Reactions, reports, corrections, and whom a moderator mutes."""
         random, places = self.random, [each for each in self.authors if each[0] in plan.rooms]
+        reacted = []
         for room, seq in random.sample(places, len(places) // 10):
             emoji, cid = random.choice("👍👀🙏"), _word(random) * 3
             react = wire.React(ref=0, room=room, seq=seq, cid=cid, emoji=emoji, on=True)
-            with suppress(Refusal):  # nobody thanks herself
-                await random.choice(self.speakers).does(react)
+            reacted.append(random.choice(self.speakers).does(react))  # nobody thanks herself
+        await together(reacted)
         chosen = random.sample(places, min(60, len(places) // 4))
         for n, (room, seq) in enumerate(chosen):
             author, cid = self.speakers[self.authors[room, seq]], _word(random) * 3
@@ -219,7 +224,7 @@ class Speaker:
         ACTING.set(self.doctor.id)
         return await commands.answer(self.asker, command)
 
-    async def says(self, room: str, random: Random) -> int:
+    async def says(self, room: str, random: Random, reply_to: int | None = None) -> int:
         text, cid, face = (
             f"{_word(random)} {_word(random)}",
             _word(random) * 3,
@@ -227,7 +232,8 @@ class Speaker:
         )
         if face == "screen" and not self.doctor.screen_name:
             face = "anonymous"
-        said = await self.does(wire.Say(ref=0, room=room, cid=cid, text=text, face=face))
+        say = wire.Say(ref=0, room=room, cid=cid, text=text, face=face, reply_to=reply_to)
+        said = await self.does(say)
         assert isinstance(said, wire.Said)
         return said.seq
 

@@ -75,7 +75,7 @@ def trials(personas: Iterable[Persona], owner: Mapping[bytes, int]) -> list[Tria
     by_cell: defaultdict[Cell, defaultdict[str, list[Persona]]] = defaultdict(_lists)
     for persona in personas:
         by_cell[persona.cell][persona.badge].append(persona)
-    return [
+    apart = [
         Trial(who, there[badge], right)
         for here, other in combinations(sorted(by_cell), 2)
         if here[1] != other[1] or here[1] == "anonymous"
@@ -85,6 +85,20 @@ def trials(personas: Iterable[Persona], owner: Mapping[bytes, int]) -> list[Tria
         for right in (_same(there.get(badge, ()), owner, owner[who.id]),)
         if right is not None and len(there[badge]) > 1
     ]
+    return apart + list(_anew(by_cell, owner))
+
+
+def _anew(
+    by_cell: Mapping[Cell, Mapping[str, Sequence[Persona]]], owner: Mapping[bytes, int]
+) -> Iterator[Trial]:
+    """Whoever is somebody new in a room, against all others of her badge there."""
+    made_up = (each for cell, each in sorted(by_cell.items()) if cell[1] == "anonymous")
+    for people in (each for badges in made_up for each in badges.values()):
+        for who in people:
+            others = [each for each in people if each is not who]
+            right = _same(others, owner, owner[who.id])
+            if right is not None and len(others) > 1:
+                yield Trial(who, others, right)
 
 
 def joined(clues: Clues, tried: Sequence[Trial], seed: int) -> list[Verdict]:

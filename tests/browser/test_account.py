@@ -94,6 +94,7 @@ async def test_a_passkey_is_added_signs_in_alone_and_unlocks(house: House, windo
     await page.locator("room-list a").first.wait_for()
 
 
+@pytest.mark.long
 async def test_with_codes_on_the_door_asks_for_a_second_step(house: House, window: Window) -> None:
     email = await with_password(house, "chiara")
     page = window.page

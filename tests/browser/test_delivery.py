@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
@@ -60,6 +61,7 @@ async def test_a_line_that_breaks_is_mended_from_where_it_stood(house: House, op
     assert (again["since"], again["last"]) == (said["seq"], said["id"])
 
 
+@pytest.mark.long
 async def test_a_line_that_died_silently_is_found_out_at_once_when_the_network_returns(
     opens: Opens,
 ) -> None:
@@ -72,6 +74,7 @@ async def test_a_line_that_died_silently_is_found_out_at_once_when_the_network_r
     await ana.says("heard again")
 
 
+@pytest.mark.long
 async def test_what_is_not_answered_is_pending_and_says_so(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
     kept: list[Frame] = []
@@ -147,6 +150,7 @@ async def test_what_failed_says_why_and_is_sent_on_request(opens: Opens) -> None
     await expect(row).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_what_failed_can_be_discarded(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
 
@@ -165,6 +169,7 @@ async def test_what_failed_can_be_discarded(opens: Opens) -> None:
     await expect(ana.unsent("never mind")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_being_too_quick_is_waited_out_and_the_order_is_kept(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
 
@@ -202,6 +207,7 @@ async def test_a_missing_entry_is_noticed_by_counting_and_fetched(
     assert seqs == sorted(set(seqs))
 
 
+@pytest.mark.long
 async def test_a_log_that_is_not_the_one_we_knew_is_shown_anew_and_said(
     house: House, opens: Opens
 ) -> None:
@@ -216,6 +222,7 @@ async def test_a_log_that_is_not_the_one_we_knew_is_shown_anew_and_said(
     await ana.sees("known to both logs")
 
 
+@pytest.mark.long
 async def test_a_room_that_cannot_be_entered_just_now_is_tried_again(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
 
@@ -233,6 +240,7 @@ async def test_a_room_that_cannot_be_entered_just_now_is_tried_again(opens: Open
     assert len(line.commands("join")) == 3
 
 
+@pytest.mark.long
 async def test_a_session_that_ended_while_the_line_was_down_leads_to_the_door(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
     await ana.context.clear_cookies()
@@ -241,6 +249,7 @@ async def test_a_session_that_ended_while_the_line_was_down_leads_to_the_door(op
     await expect(ana.page.get_by_label("Password")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_a_farewell_says_when_to_come_back(opens: Opens) -> None:
     ana, line = await on_a_line(opens)
     line.answers({"op": "bye", "reconnect_in": 0, "reason": "restart"})
@@ -256,6 +265,7 @@ async def test_a_server_that_does_not_understand_the_page_is_not_asked_again(ope
     assert line.opened == 1
 
 
+@pytest.mark.long
 async def test_another_doctor_on_the_same_device_neither_sees_nor_sends_what_was_left(
     opens: Opens,
 ) -> None:

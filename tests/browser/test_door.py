@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
@@ -50,6 +51,7 @@ async def test_a_wrong_password_is_said_in_words(house: House, opens: Opens) -> 
     )
 
 
+@pytest.mark.long
 async def test_the_door_speaks_french_before_anybody_is_known(opens: Opens) -> None:
     window = await opens()
     await window.goes()
@@ -58,6 +60,7 @@ async def test_the_door_speaks_french_before_anybody_is_known(opens: Opens) -> N
     await expect(window.page.locator("html")).to_have_attribute("lang", "fr")
 
 
+@pytest.mark.long
 async def test_a_french_doctor_finds_everything_in_french(opens: Opens) -> None:
     window = await opens("denis", "/rooms/specialty/family-medicine")
     page = window.page
@@ -79,6 +82,7 @@ async def test_whoever_is_not_verified_reads_what_is_missing(opens: Opens) -> No
     await expect(window.page.locator("message-log")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_one_press_walks_in_as_one_of_the_cast(opens: Opens) -> None:
     window = await opens()
     await window.goes("/rooms/specialty/cardiology")
@@ -87,6 +91,7 @@ async def test_one_press_walks_in_as_one_of_the_cast(opens: Opens) -> None:
     assert window.page.url.endswith("/rooms/specialty/cardiology")
 
 
+@pytest.mark.long
 async def test_every_page_says_that_it_is_a_demonstration(opens: Opens) -> None:
     window = await opens()
     await window.goes()
@@ -127,6 +132,7 @@ async def test_signing_out_leaves_nothing_of_the_doctor_in_the_browser(opens: Op
     await window.page.locator(".card").first.wait_for()
 
 
+@pytest.mark.long
 async def test_a_token_is_made_shown_once_and_ended(opens: Opens) -> None:
     window = await opens("chiara", "/account")
     page = window.page

@@ -86,6 +86,7 @@ async def test_axe_finds_nothing_in_a_room(opens: Opens, look: dict[str, Any]) -
     await flawless(window)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", WIDE_FIRST)
 async def test_axe_finds_nothing_elsewhere(opens: Opens, look: dict[str, Any]) -> None:
     window = await opens("moira", "/rooms/world", **look)
@@ -116,6 +117,7 @@ async def test_axe_finds_nothing_elsewhere(opens: Opens, look: dict[str, Any]) -
     await flawless(window)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", WIDE_FIRST)
 async def test_axe_finds_nothing_while_a_message_is_reported(
     opens: Opens, look: dict[str, Any]
@@ -178,6 +180,7 @@ async def test_everything_is_done_by_keyboard_alone(opens: Opens) -> None:
     await expect(page.locator(".row.landed, .row:focus").first).to_be_focused()
 
 
+@pytest.mark.long
 async def test_on_a_phone_one_region_is_seen_at_a_time_and_back_works(opens: Opens) -> None:
     window = await opens("ana", **PHONE)
     page = window.page
@@ -197,6 +200,7 @@ async def test_on_a_phone_one_region_is_seen_at_a_time_and_back_works(opens: Ope
     await window.is_live()
 
 
+@pytest.mark.long
 async def test_on_a_phone_enter_makes_a_line_and_the_button_sends(opens: Opens) -> None:
     window = await opens("ana", "/rooms/world", **PHONE)
     await window.is_live()
@@ -208,6 +212,7 @@ async def test_on_a_phone_enter_makes_a_line_and_the_button_sends(opens: Opens) 
     assert await row.locator(".text").inner_text() == "first line\nsecond line"
 
 
+@pytest.mark.long
 async def test_a_long_press_opens_what_can_be_done(opens: Opens) -> None:
     window = await opens("ana", "/rooms/world", **PHONE)
     await window.is_live()
@@ -229,6 +234,7 @@ async def test_double_size_on_the_smallest_phone_loses_nothing_sideways(opens: O
         assert width <= 360, path
 
 
+@pytest.mark.long
 async def test_the_theme_can_be_chosen_against_the_device(opens: Opens) -> None:
     window = await opens("ana", "/account", color_scheme="light")
     await window.page.get_by_label("Light", exact=True).select_option("dark")
@@ -238,6 +244,7 @@ async def test_the_theme_can_be_chosen_against_the_device(opens: Opens) -> None:
     assert await window.page.evaluate(ink) == "rgb(233, 231, 226)"
 
 
+@pytest.mark.long
 async def test_the_language_is_changed_for_good(opens: Opens) -> None:
     window = await opens("ben", "/account")
     await window.page.get_by_role("button", name="Français").click()

@@ -60,6 +60,7 @@ async def test_one_message_can_differ_and_a_second_face_in_a_thread_is_warned_of
     await expect(ben.page.locator(".face")).to_contain_text(f"Others will see: {made_up}")
 
 
+@pytest.mark.long
 async def test_whom_one_ignores_is_folded_away_and_can_be_shown(opens: Opens) -> None:
     ben = await opens("ben", ROOM)
     await ben.is_live()
@@ -108,6 +109,7 @@ async def test_two_of_a_thread_tell_each_other_their_names(opens: Opens) -> None
     await expect(ben.page.locator(".row.notice").last).to_contain_text("this is Ana")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", LOOKS[:1])
 async def test_axe_finds_nothing_about_faces(opens: Opens, look: dict[str, Any]) -> None:
     window = await opens("moira", "/rooms/world", **look)

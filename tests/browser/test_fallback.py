@@ -119,6 +119,7 @@ async def test_a_doctor_reads_and_speaks_and_is_told_of_the_slower_way(
     assert told[-3:] == [f"{words} said {n}" for n in range(3)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words", ["stream"], indirect=True
 )  # polls tell of the list half a minute late
@@ -140,6 +141,7 @@ async def test_two_rooms_are_told_apart_and_the_list_hears_of_the_other(
 
 
 @by_either
+@pytest.mark.long
 async def test_what_was_missed_while_the_line_was_cut_is_made_up_for(
     house: House, network: Network, comes: Comes, words: str
 ) -> None:
@@ -160,6 +162,7 @@ async def test_what_was_missed_while_the_line_was_cut_is_made_up_for(
     await sees_once_and_in_order(ana, [*texts, *await all_say(ben, f"{words} after another")])
 
 
+@pytest.mark.long
 async def test_a_reload_takes_the_way_that_worked_at_once(
     network: Network, comes: Comes, words: str
 ) -> None:
@@ -171,6 +174,7 @@ async def test_a_reload_takes_the_way_that_worked_at_once(
     assert network.asked["socket"] == tried
 
 
+@pytest.mark.long
 async def test_once_sockets_come_through_the_page_goes_over_and_says_no_more(
     house: House, network: Network, comes: Comes, words: str
 ) -> None:
@@ -191,6 +195,7 @@ async def test_once_sockets_come_through_the_page_goes_over_and_says_no_more(
     await until(lambda: network.open["socket"] == 1)
 
 
+@pytest.mark.long
 async def test_a_farewell_of_the_server_brings_the_page_back(
     house: House, network: Network, comes: Comes, words: str
 ) -> None:
@@ -202,6 +207,7 @@ async def test_a_farewell_of_the_server_brings_the_page_back(
     await ana.says(f"{words} after the farewell")
 
 
+@pytest.mark.long
 async def test_a_session_that_ended_leads_to_the_door(comes: Comes, words: str) -> None:
     ana = await comes("ana")
     await ana.writes(f"{words} by nobody")
@@ -210,6 +216,7 @@ async def test_a_session_that_ended_leads_to_the_door(comes: Comes, words: str) 
     await expect(ana.page.get_by_role("alert")).to_contain_text("You were signed out.")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("words", ["polls"], indirect=True)
 async def test_axe_finds_nothing_and_the_words_fit(
@@ -343,6 +350,7 @@ WELCOMED = '{"op": "welcome", "server": "été — 👩‍⚕️"}'
 PARTED = {"op": "bye", "reconnect_in": 5, "reason": "revoked", "code": 4503}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("status", "headers", "body", "code", "frames"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
@@ -21,6 +22,7 @@ async def test_a_room_is_found_in_either_language_without_accents(opens: Opens) 
     assert ana.page.url.endswith("/rooms/specialty/respiratory-medicine")
 
 
+@pytest.mark.long
 async def test_quiet_rooms_appear_only_when_asked_for(opens: Opens) -> None:
     ana = await opens("ana")
     for own in ("world", "specialty/cardiology", "country/ca"):
@@ -30,6 +32,7 @@ async def test_quiet_rooms_appear_only_when_asked_for(opens: Opens) -> None:
     await expect(ana.listed("country/is")).to_have_count(1)
 
 
+@pytest.mark.long
 async def test_a_room_is_kept_among_ones_own_and_let_go(opens: Opens) -> None:
     ana = await opens("ana")
     await ana.enters("country/is")
@@ -62,6 +65,7 @@ async def test_a_hit_shows_the_words_and_opens_the_room_there(opens: Opens) -> N
     assert not any("tamponade" in address for address in [*addresses, ben.page.url])
 
 
+@pytest.mark.long
 async def test_search_can_be_narrowed_to_the_room_one_is_in(opens: Opens) -> None:
     ana = await opens("ana", "/rooms/world")
     await ana.is_live()
@@ -78,6 +82,7 @@ async def test_search_can_be_narrowed_to_the_room_one_is_in(opens: Opens) -> Non
     await expect(ana.page.locator(".hit")).to_have_count(2)
 
 
+@pytest.mark.long
 async def test_a_search_that_finds_nothing_says_so(opens: Opens) -> None:
     ana = await opens("ana", "/search")
     await ana.page.get_by_label("Words to look for").fill("xylophonectomy")
@@ -101,6 +106,7 @@ async def test_the_palette_goes_to_any_room_and_searches(opens: Opens) -> None:
     assert quote("lactulose") not in ana.page.url
 
 
+@pytest.mark.long
 async def test_a_room_that_is_not_there_says_so(opens: Opens) -> None:
     ana = await opens("ana", "/rooms/specialty/astrology")
     await expect(ana.page.locator(".refusal")).to_contain_text("no such room")

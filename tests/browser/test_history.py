@@ -49,6 +49,7 @@ async def test_history_loads_upwards_and_the_reader_keeps_the_place(opens: Opens
     assert abs(offset - place[1]) <= 2
 
 
+@pytest.mark.long
 async def test_the_whole_room_can_be_read_to_its_beginning_in_few_rows(opens: Opens) -> None:
     ana = await opens("ana", f"/rooms/{ROOM}")
     await ana.is_live()
@@ -80,6 +81,7 @@ async def test_an_address_leads_to_an_entry_with_its_surroundings(opens: Opens) 
     assert seqs == list(range(seqs[0], seqs[-1] + 1))
 
 
+@pytest.mark.long
 async def test_a_quote_leads_back_across_what_was_never_loaded(house: House, opens: Opens) -> None:
     ben = await house.guest("ben", ROOM)
     await ben.say(ROOM, "an answer to something long ago", reply_to=17)
@@ -92,6 +94,7 @@ async def test_a_quote_leads_back_across_what_was_never_loaded(house: House, ope
     assert {15, 16, 18, 19} <= set(await ana.seqs())
 
 
+@pytest.mark.long
 async def test_one_reads_down_again_from_an_old_entry_to_the_newest(opens: Opens) -> None:
     ana = await opens("ana", f"/rooms/{ROOM}#100")
     await expect(ana.page.locator('.row[data-seq="100"]')).to_be_focused()
@@ -139,6 +142,7 @@ async def test_a_line_shows_what_is_new_since_one_left(house: House, opens: Open
     await expect(below).to_contain_text("said while ana was elsewhere")
 
 
+@pytest.mark.long
 async def test_days_are_told_apart(opens: Opens) -> None:
     ana = await opens("ana", f"/rooms/{ROOM}#1")
     await expect(ana.page.locator(".rows > .day").first).to_have_text("Today")

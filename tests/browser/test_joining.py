@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Opens
+from tests.browser.test_account import has_authenticator
 from tests.browser.test_everyone import LOOKS, PHONE, flawless
 from tests.browser.window import Window
 from tests.support import House, open_house, until
@@ -37,14 +38,16 @@ async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Asy
         yield house
 
 
-async def test_an_applicant_confirmed_by_two_sources_accepts_the_screens_and_enters(
-    house: House, opens: Opens
-) -> None:
+async def test_from_the_form_to_the_rooms_and_out_again(house: House, opens: Opens) -> None:
+    """Two sources, three screens, a passkey, three faces; then suspended, and told why."""
     window = await opens()
+    window.url = house.url.replace("127.0.0.1", "localhost")  # passkeys do not belong to numbers
     page = window.page
-    await applies(window, "ana@heart.example", name="Ana Canaryfeather")
+    await has_authenticator(page)
+    ana = {"name": "Ana Canaryfeather", "country": "US", "body": "us.npi", "licence": "1234567893"}
+    await applies(window, "ana@heart.example", **ana)
     await confirms(house, page, "ana@heart.example")
-    await expect(page.locator(".finding")).to_contain_text("Address at an institution · agrees")
+    await expect(page.locator(".finding").first).to_contain_text("Address at an institution")
     await expect(page.locator(".steps .due")).to_have_count(1)
     await page.get_by_text("Send a document", exact=True).click()
     await page.locator("#field-document").set_input_files(PDF)
@@ -60,15 +63,57 @@ async def test_an_applicant_confirmed_by_two_sources_accepts_the_screens_and_ent
     for title in SCREENS:
         await expect(page.get_by_role("heading", name=title)).to_be_focused()
         await page.locator("button.primary").click()
-    await page.get_by_label("My screen name").check()
-    await page.get_by_label("Screen name", exact=True).fill("Plume du soir")
+    await page.get_by_label("A made-up name").check()
     await page.get_by_role("button", name="To the rooms").click()
     await page.locator("room-list a").first.wait_for()
+    await signs_in_with_a_new_passkey(window)
     await window.enters("specialty/cardiology")
     await window.says("let in by two sources")
-    await expect((await window.sees("let in by two sources")).locator(".name")).to_have_text(
-        "Plume du soir"
-    )
+    made_up = (await window.sees("let in by two sources")).locator(".name")
+    await expect(made_up).not_to_contain_text("Canaryfeather")
+    await wears(window, "My screen name", screen_name="Plume du soir")
+    assert await says_as(window, "by my screen name") == "Plume du soir"
+    await wears(window, "My real name")
+    assert await says_as(window, "by my own name") == "Ana Canaryfeather"
+    doctor_id = await house.lounge.doctors.id_of("ana@heart.example")
+    assert doctor_id
+    await house.lounge.applications.suspend(doctor_id)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your access is suspended")
+    await expect(page.locator(".standing")).to_contain_text("Whoever runs the lounge has closed")
+    await page.goto(f"{window.url}/rooms/specialty/cardiology")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your access is suspended")
+
+
+async def signs_in_with_a_new_passkey(window: Window) -> None:
+    """Adds one on the account's sheet, goes out, and comes in by nothing else."""
+    page = window.page
+    await window.goes("/account")
+    await page.get_by_label("Name of the new passkey").fill("ward phone")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.get_by_role("button", name="Remove the passkey ward phone")).to_be_visible()
+    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_label("No, only me").check()
+    await page.get_by_role("button", name="Sign in with a passkey").click()
+    await page.locator("room-list a").first.wait_for()
+
+
+async def wears(window: Window, face: str, *, screen_name: str = "") -> None:
+    """From now on in this room, whatever the dialog shows her first."""
+    page = window.page
+    await page.locator(".face").click()
+    await page.get_by_label(face).check()
+    if screen_name:
+        await page.get_by_label("Screen name", exact=True).fill(screen_name)
+        await page.get_by_role("button", name="Set the name").click()
+        await expect(page.locator("dialog .seen .name")).to_have_text(screen_name)
+    await page.get_by_role("button", name="Speak like this in this room").click()
+    await page.locator("dialog").wait_for(state="detached")
+
+
+async def says_as(window: Window, text: str) -> str:
+    """The name that stands over what she says."""
+    await window.says(text)
+    return await (await window.sees(text)).locator(".name").inner_text()
 
 
 async def test_a_refusal_is_told_with_its_reason_and_the_next_step(
@@ -101,6 +146,7 @@ async def test_a_wrong_check_digit_is_said_at_once_and_nothing_typed_is_lost(ope
     window.troubles.clear()  # the browser itself writes of every answer 400
 
 
+@pytest.mark.long
 async def test_about_this_lounge_is_one_press_from_the_composer(opens: Opens) -> None:
     window = await opens("ana", "/rooms/world")
     await window.is_live()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
@@ -11,6 +12,7 @@ from tests.browser.conftest import Opens
 WORLD = "/rooms/world"
 
 
+@pytest.mark.long
 async def test_two_doctors_talk_and_the_badge_leads(opens: Opens) -> None:
     ana, ben = await opens("ana", WORLD), await opens("ben", WORLD)
     await ben.is_live()
@@ -60,6 +62,7 @@ async def test_what_is_taken_back_leaves_only_its_place(opens: Opens) -> None:
     await expect(ben.page.locator(f'.row[data-seq="{seq}"]')).to_contain_text("Taken back")
 
 
+@pytest.mark.long
 async def test_a_reaction_is_counted_and_taken_back(opens: Opens) -> None:
     ana, ben = await opens("ana", WORLD), await opens("ben", WORLD)
     await ben.is_live()
@@ -135,6 +138,7 @@ async def test_the_guard_shows_the_words_it_holds_and_nothing_is_lost(opens: Ope
     await expect(ben.stored("jeanne@example.org")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_a_room_that_is_not_open_shows_unread_without_being_asked(opens: Opens) -> None:
     ana, ben = await opens("ana", "/rooms/country/ca"), await opens("denis", "/rooms/world")
     await ana.is_live()
@@ -148,6 +152,7 @@ async def test_a_room_that_is_not_open_shows_unread_without_being_asked(opens: O
     await expect(unread).to_have_text("")
 
 
+@pytest.mark.long
 async def test_each_new_message_is_announced_once_and_own_ones_are_not(opens: Opens) -> None:
     ana, ben = await opens("ana", WORLD), await opens("ben", WORLD)
     await ben.is_live()
@@ -161,6 +166,7 @@ async def test_each_new_message_is_announced_once_and_own_ones_are_not(opens: Op
     await expect(ben.page.locator(".scroller")).to_have_attribute("aria-live", "off")
 
 
+@pytest.mark.long
 async def test_a_draft_waits_in_its_room(opens: Opens) -> None:
     ana = await opens("ana", WORLD)
     await ana.is_live()

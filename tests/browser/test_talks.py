@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
@@ -59,6 +60,7 @@ async def test_two_talk_privately_and_each_knows_what_is_true_just_now(opens: Op
     await expect(ben.field).to_be_disabled()
 
 
+@pytest.mark.long
 async def test_who_does_not_accept_says_no_more_than_that(opens: Opens) -> None:
     chiara, denis = await opens("chiara", WORLD), await opens("denis", WORLD, locale="fr-CA")
     await denis.is_live()

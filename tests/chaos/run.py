@@ -42,7 +42,7 @@ class Load:
         return max(2, self.clients // 12)
 
 
-LONG, SHORT = Load(), Load(clients=12, rooms=4, rate=40.0)
+LONG, SHORT = Load(), Load(clients=10, rooms=4, rate=20.0)
 
 
 @dataclass(frozen=True, slots=True)

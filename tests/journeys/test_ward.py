@@ -166,13 +166,13 @@ async def test_after_each_cut_every_message_is_shown_once_and_in_order(
 
     await ward.say(20)
     await roy.reaches(20)
-    talking = asyncio.create_task(ward.say(messages))
-    for _ in range(3):  # cut in the middle of it
-        await ward.more(messages // 5)
+    for _ in range(3):  # cut in the middle of it, and back while the others go on
+        talking = asyncio.create_task(ward.say(messages // 5))
+        await ward.more(messages // 10)
         await roy.cut()
-        await ward.more(20)
+        await talking
         roy.follow()
-    await talking
+    await ward.say(messages // 5)
     await roy.reaches(ward.said)
 
     await roy.cut()

@@ -55,15 +55,15 @@ export class RegistrarBoard extends HTMLElement {
         facts(one),
         h('h3', {}, words.t('waiting.findings')), findingList(one.findings),
         h('h3', {}, words.t('registrar.documents')), documents(path, one.documents),
-        this.#decision(path));
+        this.#decision(path, one.version));
     });
     this.sight.querySelector('h2')?.focus();
   }
 
-  #decision(path) {
+  #decision(path, version) {
     const reason = choice('reason', words.t('registrar.reason'), REASONS.map((code) => [code, words.t(`standing.${code}`)]), {}, words.t('registrar.reason_hint'));
     const decide = async (control, verdict) => {
-      const told = await once(control, this.trouble, () => this.doors.post(path, { verdict, ...(verdict === 'refused' ? filled(form) : { reason: 'registrar' }) }));
+      const told = await once(control, this.trouble, () => this.doors.post(path, { verdict, version, ...(verdict === 'refused' ? filled(form) : { reason: 'registrar' }) }));
       if (told) await this.#back(words.t(`registrar.${verdict}_done`));
     };
     const verify = button(words.t('registrar.verify'), () => decide(verify, 'verified'), { class: 'primary' });
