@@ -34,6 +34,8 @@ from storage.database import Database, Locked, StorageError
 from storage.writer import Writer
 
 ATTEMPTS = 5
+ASKED_ANEW = 60
+"""More: each of fifty revocations at once makes every act of the others ask again, which is soon done."""
 
 
 @dataclass(slots=True)
@@ -172,7 +174,7 @@ class Acting:
             turn.end()
 
     async def _in_turn(self, turn: Turn, seat: Seat, request: Request, plan: Plan) -> Outcome:
-        for _ in range(ATTEMPTS):
+        for _ in range(ASKED_ANEW):
             while not turn.is_next(seat.guest.epoch):  # asking again must not change their order
                 await turn.comes(seat.guest.epoch)
             turn.epoch = seat.guest.epoch

@@ -167,7 +167,7 @@ def test_on_sqlite_the_old_worker_is_gone_before_the_new_one_starts(server: Runn
     assert not [line for line in server.said if line.startswith("Worker 1 ended")]
 
 
-@pytest.mark.parametrize("how", ["broken", "hung"])
+@pytest.mark.parametrize("how", ["broken", pytest.param("hung", marks=pytest.mark.long)])
 def test_a_successor_that_does_not_start_leaves_the_old_worker(
     run: Run, tmp_path: Path, how: str
 ) -> None:
@@ -181,6 +181,7 @@ def test_a_successor_that_does_not_start_leaves_the_old_worker(
         assert answer.read() == b"here"
 
 
+@pytest.mark.long
 def test_on_sqlite_a_successor_that_does_not_start_is_tried_again(
     server: Running, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_on_sqlite_a_successor_that_does_not_start_is_tried_again(
         assert answer.read() == b"here"
 
 
+@pytest.mark.long
 def test_hangups_during_a_renewal_make_one_more(run: Run, tmp_path: Path) -> None:
     server = _on_postgres(run, tmp_path)
     _opened(server)
@@ -208,6 +210,7 @@ def test_hangups_during_a_renewal_make_one_more(run: Run, tmp_path: Path) -> Non
     assert len([line for line in server.said if "is followed" in line]) == 2
 
 
+@pytest.mark.long
 def test_sigterm_during_a_renewal_ends_everything_in_order(run: Run, tmp_path: Path) -> None:
     server = _on_postgres(run, tmp_path)
     _opened(server)
@@ -220,6 +223,7 @@ def test_sigterm_during_a_renewal_ends_everything_in_order(run: Run, tmp_path: P
     wait_until_gone(family)
 
 
+@pytest.mark.long
 def test_a_terminal_that_closes_stops_the_lounge(run: Run, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     server = run(*STAND_IN, stdin=theirs, LOUNGE_DATA=str(tmp_path), REDIS_URL="")
@@ -235,7 +239,7 @@ def test_a_terminal_that_closes_stops_the_lounge(run: Run, tmp_path: Path) -> No
 # -- a worker that does not move -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["stuck", "paused"])
+@pytest.mark.parametrize("how", ["stuck", pytest.param("paused", marks=pytest.mark.long)])
 def test_a_worker_that_does_not_move_is_ended_and_replaced(
     run: Run, tmp_path: Path, how: str
 ) -> None:

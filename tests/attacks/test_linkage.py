@@ -88,7 +88,11 @@ async def test_every_table_that_says_anything_of_a_persona_was_searched(
 # -- the attacks can win -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.name)
+@pytest.mark.parametrize(
+    "leak",
+    [*LEAKS[:3], *(pytest.param(leak, marks=pytest.mark.long) for leak in LEAKS[3:])],
+    ids=lambda leak: leak.name,
+)
 async def test_a_careless_build_is_found_out(
     village: Week, leak: Leak, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ WORKERS = 2
 ROUNDS = 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_two_workers_are_replaced_under_load(
     run: Run, tmp_path: Path, postgres_url: str, redis_url: str

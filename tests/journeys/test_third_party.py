@@ -35,6 +35,7 @@ async def place(run: Run, tmp_path: Path) -> str:
     return server.url
 
 
+@pytest.mark.long
 async def test_a_plain_script_on_the_websockets_package_joins_says_and_resumes(place: str) -> None:
     command = [sys.executable, str(HERE / "third_party.py"), place, EMAIL, PASSWORD, "world"]
     assert json.loads(await _printed(command)) == SAID

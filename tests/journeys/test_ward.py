@@ -151,7 +151,7 @@ async def server(run: Run, tmp_path: Path) -> Served:
     ("carrier", "messages"),
     [
         pytest.param(BySocket, MESSAGES, marks=pytest.mark.long),
-        (ByStream, FEWER),
+        pytest.param(ByStream, FEWER, marks=pytest.mark.long),
         (ByPolls, FEWER),
     ],
 )
