@@ -246,10 +246,18 @@ async def test_a_thousand_handshakes_of_one_address_keep_nobody_out(house: House
         for each in crowd:
             each.write(HANDSHAKE + b"Authorization: Bearer none\r\n\r\n")
         friend = await house.guest(somebody(), ROOM)
-        answers = Counter([(await each.answer())[0] for each in crowd])
-        assert answers.keys() <= {401, 429, 503}
+        answers = Counter([await _answered(each) for each in crowd])
+        assert answers.keys() <= {401, 429, 503, None}
         assert answers[401] > 0
         assert (await friend.say(ROOM, "Quite a crowd."))["seq"]
+
+
+async def _answered(line: Line) -> int | None:
+    """Its status; None where the line was closed before what it had sent was read."""
+    try:
+        return (await line.answer())[0]
+    except ConnectionResetError:
+        return None
 
 
 @pytest.mark.parametrize("host", ["evil.example", "", "127.0.0.1:1", "a b", "[", "x" * 300])

@@ -83,7 +83,7 @@ def _files(tree: Path) -> list[str]:
 
 
 def _tested(tree: Path, tests: Sequence[str], most_seconds: float, *more: str) -> tuple[int, str]:
-    options = ("-q", "--tb=no", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS}")
+    options = ("-q", "-m", "", "--tb=no", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS}")
     return _run(tree, most_seconds, "pytest", *options, *more, *tests)
 
 
