@@ -218,6 +218,9 @@ function stop(reason) {
 }
 
 async function signOut() {
+  // Left first: the line that closes with the session would open the door before her things are gone.
+  leave();
+  leave = () => {};
   await doors.delete('/api/session').catch(() => {});
   for (const storage of [localStorage, sessionStorage, passing.local, passing.session]) new Shelf(storage, 'lounge.of.').clear();
   location.assign('/');
