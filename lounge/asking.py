@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -22,7 +23,16 @@ from lounge.talks import Place, Talks, shown
 from storage import entries, talks
 from storage.acts import Letter, Missed, Outcome
 from storage.database import Database
-from storage.talks import ASKED, CLOSED, DECLINED, OPEN, PREFIX
+from storage.talks import ASKED, CLOSED, DECLINED, OPEN, PREFIX, WITHDRAWN
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The talk's room; `duplicate`: it was asked for before; `waiting`: by herself, and can be withdrawn."""
+
+    talk: str
+    duplicate: bool = False
+    waiting: bool = False
 
 
 class Asking:
@@ -50,22 +60,22 @@ class Asking:
         self._doctor_ids = doctor_ids
         self._slug_key = keys.persona.subkey("talk")
 
-    async def ask(self, seat: Seat, seq: int, cid: str) -> tuple[str, bool]:
-        """Ask whoever said that: the talk's room, and whether it was asked for before.
+    async def ask(self, seat: Seat, seq: int, cid: str) -> Asked:
+        """Ask whoever said that.
 
         The answer is the same whether she is told, has left, or ignores the asker.
         """
         request = self._conversation.request(seat, cid, "talk", seq)
         slug = self._slug(request)
         if await self._conversation.receipt(request) is not None:
-            return slug, True
+            return Asked(slug, duplicate=True)
         self._may_ask(seat)
         asked = await self._author(seat, seq)
         own = self._talks.own(seat.guest.doctor.id, seat.room.id)
         if asked in own:
             raise Refusal(Code.INVALID, "refusal.talk_self", field="seq")
         if before := await self._before(own, asked):
-            return before, True
+            return before
         me = await self._conversation.introduced(seat, request)
         step = talks.asking(slug, seat.room.id, me.id, asked, own)
         letters = await self._invitation(seat, seq, asked, slug, me.by)
@@ -73,22 +83,23 @@ class Asking:
             await self._conversation.perform(seat, request, Plan(None, (step,), letters=letters))
         except Missed:  # another of her sockets was first, or the other one asked her
             if before := await self._before(own, asked):
-                return before, True
+                return before
             raise Refusal(Code.BUSY, "refusal.busy", retry_after=1) from None
-        return slug, False
+        return Asked(slug)
 
     async def answer(self, guest: Guest, talk: str, accept: bool, cid: str) -> Outcome:
-        """Accept what one was asked for, or not."""
+        """Accept what one was asked for, or not; withdraw what one asked for, until it is answered."""
         place = await self._talks.find(guest.doctor, talk)
-        if not place.was_asked:
-            raise Refusal(Code.FORBIDDEN, "refusal.talk_waiting")
-        if place.talk.state == (OPEN if accept else DECLINED):
+        state = _answered(place, accept)
+        if place.talk.state == state:
             return Outcome((), duplicate=True)
+        if place.talk.state == WITHDRAWN:
+            raise Refusal(Code.FORBIDDEN, "refusal.talk_withdrawn")
         seat = await self._conversation.seat_at(guest, place)
         request = self._conversation.request(seat, cid, "talk_answer", accept)
         self._conversation.may_act(seat)
-        step = talks.moving(talk, ASKED, OPEN if accept else DECLINED)
-        letters = await self._told(place, "talk_accepted" if accept else "talk_declined")
+        step = talks.moving(talk, ASKED, state)
+        letters = await self._told(place, _NOTICES[state], guest.doctor.id)
         try:
             return await self._conversation.perform(
                 seat, request, Plan(None, (step,), letters=letters)
@@ -136,7 +147,7 @@ class Asking:
             raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
         return was.persona
 
-    async def _before(self, own: frozenset[bytes], asked: bytes) -> str | None:
+    async def _before(self, own: frozenset[bytes], asked: bytes) -> Asked | None:
         """The talk that there is between the two, or that one of them asked for. Raises Refusal."""
         async with self._database.reading() as connection:
             found = await talks.between(connection, own, asked)
@@ -144,9 +155,12 @@ class Asking:
             return None
         if found.state == DECLINED:
             raise Refusal(Code.FORBIDDEN, "refusal.talk_again")
+        if found.state == WITHDRAWN:
+            raise Refusal(Code.FORBIDDEN, "refusal.talk_withdrawn")
         if found.state == CLOSED:
             raise Refusal(Code.FORBIDDEN, "refusal.talk_over")
-        return found.slug
+        waiting = found.state == ASKED and found.asker.id in own
+        return Asked(found.slug, duplicate=True, waiting=waiting)
 
     async def _invitation(
         self, seat: Seat, seq: int, asked: bytes, slug: str, me: By
@@ -168,12 +182,26 @@ class Asking:
         ignored = shelf.ignored(room)
         return any(wire_id(each) in ignored for each in self._talks.own(doctor_id, room))
 
-    async def _told(self, place: Place, notice: str) -> tuple[Letter, ...]:
-        """The asker's letter."""
-        doctor_ids = await self._doctor_ids()
-        owner = await self._personas.owner(place.other.id, place.talk.origin, doctor_ids)
+    async def _told(self, place: Place, notice: str, doctor_id: str) -> tuple[Letter, ...]:
+        """The other one's letter; none of a withdrawal for whoever was not told of the asking."""
+        origin = place.talk.origin
+        owner = await self._personas.owner(place.other.id, origin, await self._doctor_ids())
         if owner is None:
+            return ()
+        if not place.was_asked and await self._ignores(owner, origin, doctor_id):
             return ()
         by = msgspec.to_builtins(shown(place.own))
         told = {"notice": notice, "talk": place.talk.slug, "by": by}
         return (letter(self._keys, owner, told),)
+
+
+_NOTICES = {OPEN: "talk_accepted", DECLINED: "talk_declined", WITHDRAWN: "talk_withdrawn"}
+
+
+def _answered(place: Place, accept: bool) -> str:
+    """What becomes of the talk. Raises Refusal for who would accept what she asked for herself."""
+    if place.was_asked:
+        return OPEN if accept else DECLINED
+    if accept:
+        raise Refusal(Code.FORBIDDEN, "refusal.talk_waiting")
+    return WITHDRAWN

@@ -231,7 +231,7 @@ class Attendance:
     # -- in talks --------------------------------------------------------------------------------
 
     async def answer_talk(self, talk: str, accept: bool, cid: str) -> Outcome:
-        """Accept a talk that the guest was asked for, or not."""
+        """Accept a talk that the guest was asked for, or not; withdraw one that the guest asked for."""
         return await self._lounge.asking.answer(self._guest, talk, accept, cid)
 
     def signal(self, room: str, *, seq: int | None = None, on: bool | None = None) -> None:

@@ -8,6 +8,7 @@ from itertools import cycle, islice, product
 
 from lounge.doctors import digest_of, new_id, new_token
 from lounge.errors import Code, Refusal
+from lounge.house import TEXTS
 from lounge.titles import COUNTRIES, SPECIALTIES
 from storage import facts, identities, visits
 from storage.database import Database
@@ -139,6 +140,7 @@ def _cast(now: int) -> Iterator[NewDoctor]:
             verified_at=now if each.verified else None,
             created=now,
             accepted=now,
+            accepted_texts=TEXTS,
         )
 
 
@@ -164,6 +166,7 @@ def _made_up(specialty: str, country: str, now: int, *, email: str | None = None
         verified_at=now,
         created=now,
         accepted=now,
+        accepted_texts=TEXTS,
     )
 
 

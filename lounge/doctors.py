@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from lounge.credentials.roll import BY_HOUSE, place, word_of_house
 from lounge.errors import Code, Refusal
 from lounge.gathered import Gathered
+from lounge.house import TEXTS
 from lounge.keys import Keys
 from lounge.knocks import Knocks
 from lounge.notices import account_act
@@ -44,6 +45,7 @@ IDLE = {PLAIN: IDLE_MS, SHARED: SHARED_IDLE_MS, OWN: IDLE_MS}
 HALF_MS = 5 * 60_000
 SECOND = ("totp", "recovery")
 HOUSE = "operator"
+DAY_MS = 24 * 3_600_000  # once in each she is told that she signed in on a shared computer
 NOTED_MS = 60_000  # how exactly the last use is known
 CODE_MS = 7 * 24 * 3_600_000
 MOST_TOKENS = 20
@@ -148,6 +150,7 @@ class Doctors:
         self._keys = keys
         self._passwords = passwords or Passwords()
         self._clock = clock
+        self._demo = settings.demo
         self._unnoted: set[Visit] = set()
         self._noting = asyncio.Lock()
         self._sessions = Gathered(self._open_sessions)  # thousands come back together
@@ -407,6 +410,7 @@ class Doctors:
             verified_at=now if verified else None,
             created=now,
             accepted=now if accepted else None,
+            accepted_texts=TEXTS if accepted else None,
         )
         check(new)
         code = secrets.token_urlsafe(16)
@@ -475,15 +479,15 @@ class Doctors:
         renewed: str | None = None,
     ) -> tuple[Visit, str]:
         id, secret, now = new_id(), new_secret(), self._clock()
+        held = None if replacing is None else digest_of(replacing)
         async with self._identity.writing() as connection:
             # the password may have been replaced while we compared with the old one
             if was is not None and not await identities.replace_password(
                 connection, known.id, renewed or was, was=was
             ):
                 raise Unrecognised("session.wrong")
-            ended = replacing is not None and await visits.end_session_by_secret(
-                connection, digest_of(replacing), now
-            )
+            elsewhere = await self._is_elsewhere(connection, known.id, held, kind, now)
+            ended = held is not None and await visits.end_session_by_secret(connection, held, now)
             await visits.add_session(
                 connection,
                 id=id,
@@ -495,11 +499,22 @@ class Doctors:
                 kind=kind,
                 device=digest_of(device) if kind == OWN and device else None,
             )
+            if elsewhere:
+                await self._record(connection, known.id, "device_new")
             if ended:
                 await gate.raise_epoch(connection)
         if ended:
             await self.move_gate()
         return Visit(_doctor(known), id, None, kind == SHARED), secret
+
+    async def _is_elsewhere(
+        self, connection: AsyncConnection, doctor_id: str, held: bytes | None, kind: str, now: int
+    ) -> bool:
+        """On a ward's computers she signs in many times a day: of letters all the time none is read."""
+        if self._demo:  # anybody is anybody there
+            return False
+        since = now - now % DAY_MS if kind == SHARED else None
+        return await visits.is_elsewhere(connection, doctor_id, held, shared_since=since)
 
     async def _halted(self, doctor_id: str, kind: str) -> str | None:
         """A half session's secret, when this doctor's password is only the first step."""
@@ -620,7 +635,7 @@ def _doctor(known: DoctorRecord) -> Doctor:
         known.verified,
         known.state,
         known.reason,
-        known.accepted,
+        known.accepted_texts >= TEXTS,
         known.screen_name,
     )
 

@@ -8,6 +8,9 @@ from lounge.settings import Settings
 from storage import officers, unmaskings
 from storage.database import Database
 
+TEXTS = 1
+"""Raised when the screens before the first room change in substance: then everybody accepts anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class House:

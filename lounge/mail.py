@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from lounge.keys import KeyFault, Keyring, Keys
 from lounge.settings import Settings
 from lounge.words import say
-from storage import mails
+from storage import applications, mails
 from storage.database import Database
 from storage.mails import SealedMail
 
@@ -61,6 +61,16 @@ async def post(connection: AsyncConnection, keyring: Keyring, letter: Mail, now:
     content = msgspec.json.encode(letter)
     padded = content + b" " * (-len(content) % _PADDED_TO)
     await mails.add(connection, id, keyring.seal(_LABEL, padded, id), now)
+
+
+async def tell_owner(
+    connection: AsyncConnection, keyring: Keyring, doctor_id: str, act: str, now: int
+) -> None:
+    """A letter about what was done with her account: the notice's own words, and nothing that opens it."""
+    who = await applications.by_id(connection, doctor_id)
+    if who is not None:
+        what = say(f"notice.{act}", who.language)
+        await post(connection, keyring, mail_of("account", who.language, who.email, what=what), now)
 
 
 class Carrier(Protocol):

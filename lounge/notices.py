@@ -19,12 +19,22 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.keys import KeyFault, Keyring, Keys
+from lounge.mail import tell_owner
 from storage import audit, me_log, outbox
 from storage.acts import Letter
 from storage.database import Database, StorageError
 from storage.me_log import Bounds, SealedEntry
 
 log = structlog.get_logger()
+
+BY_MAIL = frozenset(
+    (
+        *("passkey_added", "passkey_removed", "passkey_stopped", "totp_on", "totp_off"),
+        *("recovery_codes_made", "recovery_code_used", "password_set"),
+        *("house_linked", "device_new"),
+    )
+)
+"""Acts on an account that its owner is told of by e-mail, too."""
 
 Said = dict[str, object]
 _LETTER = "letter"
@@ -103,8 +113,11 @@ async def account_act(
 ) -> None:
     """What was done with her account, told to her as the notice `act` and audited under that name.
 
+    What changes how it is opened is told by e-mail as well: whoever got in would be the one to read `me`.
     Call it last, only `gate.raise_epoch` comes after. `by` is a doctor or a role; None: herself.
     """
+    if act in BY_MAIL:
+        await tell_owner(connection, keys.identity, doctor_id, act, now)
     await note(connection, keys, doctor_id, {"notice": act}, at=now)
     who = doctor_id if by is None else by
     await audit.append(connection, act, by=who, about=doctor_id, detail=detail)

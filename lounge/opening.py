@@ -193,6 +193,11 @@ class Lounge:
             await self.enrolment.seal_rest()
             self._seal_rest = False
 
+    async def carry_mail(self) -> None:
+        """Write the letters that were asked for, and send what is due."""
+        await self.accounts.recovery.write()
+        await self.joining.postman.carry()
+
     async def note_audit(self) -> None:
         """Write down where the two audits stand."""
         await audit.note_heads(self.identity_database, self.database, self.settings.data)
@@ -393,7 +398,7 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
         ("watch", lounge.watch, WATCH_SECONDS),
         ("tidy", lounge.tidy, TIDY_SECONDS),
         ("minute", lounge.each_minute, MINUTE_SECONDS),
-        ("mail", lounge.joining.postman.carry, MAIL_SECONDS),
+        ("mail", lounge.carry_mail, MAIL_SECONDS),
         ("recheck", lounge.applications.recheck_due, RECHECK_SECONDS),
         ("audit", lounge.note_audit, DAY_SECONDS),
     ]

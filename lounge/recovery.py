@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.doctors import digest_of, is_email, plain_email
+from lounge.errors import Code, Refusal
 from lounge.keys import Keys
 from lounge.knocks import Knocks
 from lounge.mail import mail_of, post
 from lounge.notices import account_act
 from lounge.settings import Settings
 from storage import factors, identities, leavings
-from storage.database import Database, StorageError
+from storage.database import Database
 from storage.identities import DoctorRecord
 
-log = structlog.get_logger()
-
 CODES = 10
+MOST_ASKED = 1_000  # letters that wait to be written
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another on paper
 GROUP = 5
 GROUPS = 4  # 20 of 31 letters: 99 bits
@@ -80,34 +79,33 @@ class Recovery:
         self._keys = keys
         self._knocks = Knocks(identity, keys.identity, lifted=settings.bench)
         self._clock = clock
-        self._writing: set[asyncio.Task[None]] = set()
+        self._asked: deque[tuple[str, str]] = deque()
 
     async def ask(self, email: str, language: str, *, address: str) -> None:
         """A letter goes to `email` whether or not anybody is known by it: nobody else learns which.
 
-        It is written after the answer, so that the answer's time says nothing either. Raises Refusal
-        `rate_limited`, StorageError.
+        It is written at the next round of the mail, so that neither this answer's time nor the next one's
+        says anything either. Raises Refusal `rate_limited`, `busy`, StorageError.
         """
         email = plain_email(email)
         await self._knocks.count(f"recovery {email}", address, self._clock())
-        task = asyncio.create_task(self._write(email, language))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        if len(self._asked) == MOST_ASKED:
+            raise Refusal(Code.BUSY, "error.busy", retry_after=1)
+        self._asked.append((email, language))
 
-    async def settled(self) -> None:
-        """Return once every letter that was asked for is written."""
-        await asyncio.gather(*self._writing)
+    async def write(self) -> None:
+        """Write every letter that was asked for. On a StorageError the rest waits for the next time."""
+        while self._asked:
+            await self._write(*self._asked[0])
+            self._asked.popleft()
 
     async def _write(self, email: str, language: str) -> None:
-        try:
-            async with self._identity.writing() as connection:
-                found = await identities.by_email(connection, email)
-                if found is None or await leavings.has_left(connection, found[0].id):
-                    await self._tell_nobody(connection, email, language)
-                else:
-                    await self._tell_owner(connection, email, found[0])
-        except StorageError as fault:
-            log.warning("a letter to recover an account is lost", fault=str(fault))
+        async with self._identity.writing() as connection:
+            found = await identities.by_email(connection, email)
+            if found is None or await leavings.has_left(connection, found[0].id):
+                await self._tell_nobody(connection, email, language)
+            else:
+                await self._tell_owner(connection, email, found[0])
 
     async def _tell_owner(
         self, connection: AsyncConnection, email: str, known: DoctorRecord

@@ -24,7 +24,7 @@ from lounge.rooms import Room
 from lounge.titles import Title
 from storage import talks
 from storage.database import Database, StorageError
-from storage.talks import ASKED, CLOSED, DECLINED, PREFIX, Talk, Voice
+from storage.talks import ASKED, CLOSED, DECLINED, OPEN, PREFIX, WITHDRAWN, Talk, Voice
 
 log = structlog.get_logger()
 
@@ -76,6 +76,8 @@ class Talks:
             raise Refusal(Code.FORBIDDEN, "refusal.talk_waiting")
         if place.talk.state == DECLINED:
             raise Refusal(Code.FORBIDDEN, "refusal.talk_declined")
+        if place.talk.state == WITHDRAWN:
+            raise Refusal(Code.FORBIDDEN, "refusal.talk_withdrawn")
         return place
 
     async def find(self, doctor: Doctor, room_id: str) -> Place:
@@ -103,7 +105,7 @@ class Talks:
             ids = frozenset[bytes]().union(*own.values())
             found = await talks.of(connection, ids) if ids else []
         places = (_place(talk, own.get(talk.origin, frozenset())) for talk in found)
-        return [each for each in places if each and each.talk.state not in (ASKED, DECLINED)]
+        return [each for each in places if each and each.talk.state in (OPEN, CLOSED)]
 
     async def learn(self, doctor: Doctor, shelf: Shelf) -> None:
         """Look up the talks among the doctor's own rooms, so that `room` knows them."""

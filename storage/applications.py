@@ -34,7 +34,7 @@ class Applicant:
     licence: str | None
     licence_mark: bytes | None
     email_confirmed: int | None
-    accepted: int | None
+    accepted_texts: int | None
 
 
 _COLUMNS = tuple(doctor.c[name] for name in Applicant.__dataclass_fields__)

@@ -13,7 +13,10 @@ from storage.identity_schema import code, doctor
 
 @dataclass(frozen=True, slots=True)
 class DoctorRecord:
-    """What rooms may ask about a doctor, and how she stands. No name, no address."""
+    """What rooms may ask about a doctor, and how she stands. No name, no address.
+
+    `accepted_texts`: which version of the screens before the first room she has accepted, 0 for none.
+    """
 
     id: str
     country: str
@@ -25,7 +28,7 @@ class DoctorRecord:
     verified: bool
     state: str
     reason: str | None
-    accepted: bool
+    accepted_texts: int
     screen_name: str | None = None
 
 
@@ -33,7 +36,7 @@ class DoctorRecord:
 class NewDoctor:
     """A doctor to be added. `email` in lower case, `roles` between spaces, times in ms.
 
-    `accepted`: when the screens before the first room were, or None.
+    `accepted`: when the screens before the first room were, or None; `accepted_texts`: which version.
     """
 
     id: str
@@ -53,6 +56,7 @@ class NewDoctor:
     licence_mark: bytes | None = None
     email_confirmed: int | None = None
     password: str | None = None
+    accepted_texts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ COLUMNS = (
     doctor.c.verified_at,
     doctor.c.state,
     doctor.c.reason,
-    doctor.c.accepted,
+    doctor.c.accepted_texts,
     doctor.c.screen_name,
 )
 
@@ -88,7 +92,7 @@ def record(row: Row[*tuple[object, ...]]) -> DoctorRecord:
     """A row that begins with `COLUMNS`."""
     known = row[: len(COLUMNS)]
     id, country, region, specialty, grade, language, roles, verified_at, *standing = known
-    state, reason, accepted, screen_name = standing
+    state, reason, accepted_texts, screen_name = standing
     return DoctorRecord(
         id=str(id),
         country=str(country),
@@ -100,7 +104,7 @@ def record(row: Row[*tuple[object, ...]]) -> DoctorRecord:
         verified=verified_at is not None,
         state=str(state),
         reason=None if reason is None else str(reason),
-        accepted=accepted is not None,
+        accepted_texts=int(str(accepted_texts or 0)),
         screen_name=None if screen_name is None else str(screen_name),
     )
 

@@ -49,6 +49,7 @@ doctor = Table(
     Column("licence_mark", LargeBinary),  # keyed hash: one licence, one account
     Column("email_confirmed", BigInteger),
     Column("accepted", BigInteger),  # the screens before the first room
+    Column("accepted_texts", Integer),  # which version of them
     Column("held", BigInteger),  # nothing of hers is erased meanwhile
     Column("left", BigInteger),  # she has left, and erasing waits for its turn
     Column("screen_name", Text),  # as she writes it; what it looks like is in `screen_name`

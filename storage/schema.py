@@ -144,7 +144,7 @@ talk = Table(  # two personas who met in a room and go on alone; without serial 
     Column("origin", Text, nullable=False),  # the room in which both personas are who they are
     Column("asker", LargeBinary, nullable=False),
     Column("asked", LargeBinary, nullable=False),
-    Column("state", Text, nullable=False),  # asked, open, declined, closed
+    Column("state", Text, nullable=False),  # asked, open, declined, withdrawn, closed
     Index("talk_origin", "origin"),
     Index("talk_asker", "asker"),
     Index("talk_asked", "asked"),

@@ -15,6 +15,7 @@ from storage.schema import persona, room, talk
 
 PREFIX = "talk/"
 ASKED, OPEN, DECLINED, CLOSED = "asked", "open", "declined", "closed"
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A talk: its room's slug, the room they met in, the two, and `asked|open|declined|closed`."""
+    """A talk: its room's slug, the room they met in, the two, and one of the states above."""
 
     slug: str
     origin: str

@@ -212,6 +212,22 @@ async def end_session_by_secret(connection: AsyncConnection, digest: bytes, now:
     return (await connection.execute(standing.values(ended=now))).rowcount > 0
 
 
+async def is_elsewhere(
+    connection: AsyncConnection, doctor_id: str, held: bytes | None, *, shared_since: int | None
+) -> bool:
+    """Whether this browser, which `held` that secret's SHA-256, is none in which she has been before.
+
+    Not when she has been nowhere yet; with `shared_since` (ms), nor when she began on a shared computer then.
+    """
+    mine = select(session.c.secret, session.c.kind, session.c.created)
+    known = (await connection.execute(mine.where(session.c.doctor == doctor_id))).all()
+    if shared_since is not None and any(
+        each.kind == "shared" and each.created >= shared_since for each in known
+    ):
+        return False
+    return bool(known) and held not in {bytes(each.secret) for each in known}
+
+
 async def end_sessions(connection: AsyncConnection, doctor_id: str, now: int) -> None:
     mine = update(session).where(session.c.doctor == doctor_id, session.c.ended.is_(None))
     await connection.execute(mine.values(ended=now))

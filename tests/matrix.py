@@ -216,6 +216,6 @@ async def _put(house: House, somebody: Somebody, standing: str) -> None:
         return
     async with lounge.doctors._revoking() as connection:
         if standing == "not accepted":
-            await applications.amend(connection, doctor_id, accepted=None)
+            await applications.amend(connection, doctor_id, accepted_texts=None)
         else:
             await applications.set_state(connection, doctor_id, standing, None, now=1)

@@ -15,6 +15,7 @@ from sqlalchemy import delete
 from lounge.accounts import Accounts, open_accounts
 from lounge.belongings import Belongings
 from lounge.doctors import Doctor, Doctors
+from lounge.house import TEXTS
 from lounge.keys import Keys, open_keys
 from lounge.leaving import Authors
 from lounge.officers import Seals
@@ -165,5 +166,5 @@ async def doctor_by(stores: Stores, email: str) -> Doctor:
         known.verified,
         known.state,
         known.reason,
-        known.accepted,
+        known.accepted_texts >= TEXTS,
     )

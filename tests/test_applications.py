@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from lounge.credentials.joining import Joining
 from lounge.doctors import Doctors, Unrecognised
 from lounge.errors import REVOKED, Refusal
+from lounge.house import TEXTS
 from lounge.limits import Limits
 from lounge.settings import Settings
 from storage.database import Database
@@ -25,6 +26,7 @@ from tests.credentials import ANA, Desk, Said, desk_of, institution, register
 from tests.stores import Stores, doctor_by, open_stores, wipe
 from tests.support import Guest, open_house, until
 from web import accounts, applications, registrar
+from web.pages import SecurityHeaders
 
 SITE = "http://localhost:8000"
 FORM = {name: getattr(ANA, name) for name in ANA.__struct_fields__ if name != "region"}
@@ -53,7 +55,9 @@ class With:
             stores.settings, desk.doctors, joining, limits, stores.identity, stores.lounge
         )
         routes = [*accounts.routes, *applications.routes, *registrar.routes]
-        self._app = Starlette(routes=routes, exception_handlers={Refusal: _refused})
+        self._app = SecurityHeaders(
+            Starlette(routes=routes, exception_handlers={Refusal: _refused})
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"] = {"lounge": self._house}
@@ -112,8 +116,25 @@ async def test_applying_confirming_and_accepting_opens_the_rooms(
     assert (me["verified"], me["missing"]) == (True, ["acceptance"])
     house = (await visitor.get("/api/house")).json()
     assert (house["officers"], house["unmaskings"]) == ([], 0)
-    answer = await visitor.post("/api/application/accept", json={"version": 1})
+    answer = await visitor.post("/api/application/accept", json={"version": house["texts"]})
     assert answer.status_code == 204
+    assert "missing" not in (await visitor.get("/api/session")).json()
+
+
+async def test_screens_that_have_changed_are_accepted_anew(
+    desk: Desk, visitor: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.sources["a"].finding, desk.sources["b"].finding = register(), institution()
+    await joined(desk, visitor)
+    first, changed = {"version": TEXTS}, {"version": TEXTS + 1}
+    assert (await visitor.post("/api/application/accept", json=first)).status_code == 204
+    for module in ("lounge.doctors", "lounge.house", "lounge.credentials.applications"):
+        monkeypatch.setattr(f"{module}.TEXTS", TEXTS + 1)
+    assert (await visitor.get("/api/session")).json()["missing"] == ["acceptance"]
+    assert (await visitor.get("/api/application")).json()["accepted"] is False
+    late = await visitor.post("/api/application/accept", json=first)
+    assert late.json()["key"] == "application.texts"
+    assert (await visitor.post("/api/application/accept", json=changed)).status_code == 204
     assert "missing" not in (await visitor.get("/api/session")).json()
 
 
@@ -199,6 +220,11 @@ async def test_a_document_goes_to_the_registrar_and_to_nobody_else(
         assert (sheet["email"], sheet["licence"]) == (ANA.email, ANA.licence)
         read = await registrar.get(f"{one}/documents/licence%20é.pdf")
         assert (read.content, read.headers["content-type"]) == (PDF, "application/pdf")
+        assert read.headers["content-disposition"] == (
+            "attachment; filename*=UTF-8''licence%20%C3%A9.pdf"
+        )
+        assert read.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'; sandbox" in read.headers.get_list("content-security-policy")
         verdict = {"verdict": "verified", "reason": "registrar", "version": sheet["version"]}
         assert (await registrar.post(one, json=verdict)).status_code == 204
         assert (await registrar.get(one)).json()["key"] == "application.unknown"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import msgspec
 import pyotp
 import pytest
 from sqlalchemy import select
@@ -14,16 +15,17 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from lounge.accounts import Accounts
-from lounge.doctors import IDLE_MS, LASTING, OWN, SHARED_IDLE_MS, Doctors
+from lounge.doctors import DAY_MS, IDLE_MS, LASTING, OWN, SHARED_IDLE_MS, Doctors
 from lounge.errors import Refusal
 from lounge.knocks import PER_ACCOUNT
+from lounge.mail import Mail
 from lounge.notices import Notices
 from lounge.passkeys import CHALLENGE_MS
 from lounge.proofs import FRESH_MS
 from lounge.settings import Settings
 from lounge.words import say
 from storage.database import Database
-from storage.identity_schema import identity_audit
+from storage.identity_schema import identity_audit, mail
 from tests.authenticator import Authenticator
 from tests.stores import Clock, Stores, add_ana, open_stores, wipe
 from web import accounts as accounts_web
@@ -72,6 +74,13 @@ class House:
         assert ana
         page = await Notices(self.identity_database, self.stores.keys).page(ana)
         return [each.notice["notice"] for each in page]
+
+    async def letters(self) -> list[Mail]:
+        """What waits to be sent to her by e-mail."""
+        async with self.identity_database.reading() as connection:
+            rows = (await connection.execute(select(mail.c.id, mail.c.sealed))).all()
+        opened = [self.stores.keys.identity.unseal("mail", sealed, id) for id, sealed in rows]
+        return [msgspec.json.decode(each, type=Mail) for each in opened]
 
     async def audited(self) -> list[str]:
         async with self.identity_database.reading() as connection:
@@ -154,8 +163,8 @@ async def test_ana_adds_a_passkey_and_signs_in_with_it_alone(
         assert (line["label"], line["stopped"]) == ("phone", False)
         assert (await other.delete(f"/api/passkeys/{line['id']}")).status_code == 204
         assert error(await enter(other, device))["code"] == "forbidden"
-    assert (await house.told())[-2:] == ["passkey_added", "passkey_removed"]
-    assert (await house.audited())[-2:] == ["passkey_added", "passkey_removed"]
+    acts = ["passkey_added", "device_new", "passkey_removed"]
+    assert (await house.told())[-3:] == (await house.audited())[-3:] == acts
 
 
 async def test_a_challenge_is_answered_once_in_time_and_only_by_whom_it_was_posed_for(
@@ -229,6 +238,39 @@ async def test_junk_in_place_of_a_passkey_is_refused_as_such(
     added = await ana.post("/api/passkeys", json={"label": "x", "credential": junk})
     entered = await ana.post("/api/session/passkey", json={"credential": junk})
     assert (added.status_code, entered.status_code) == (403, 403)
+
+
+# -- told by e-mail ------------------------------------------------------------------------------
+
+
+async def test_what_changes_how_her_account_is_opened_is_told_by_mail_without_a_key_to_it(
+    house: House, ana: httpx2.AsyncClient
+) -> None:
+    device = Authenticator(SITE)
+    await add_passkey(ana, device)
+    async with house.browser() as other:
+        await enter(other, device)
+        await enter(other, device)  # where she has just been nothing is new
+    await ana.post("/api/recovery-codes")
+    await turn_on_codes(ana, house.clock)
+    await ana.delete("/api/totp")
+    letters = [each.text.partition("\n\n") for each in await house.letters()]
+    acts = ["password_set", "passkey_added", "device_new", "recovery_codes_made"]
+    acts += ["totp_on", "totp_off"]
+    assert sorted(what for what, _, _ in letters) == sorted(say(f"notice.{a}", "en") for a in acts)
+    assert len({rest for _, _, rest in letters}) == 1
+    assert "://" not in letters[0][2]
+
+
+async def test_of_shared_computers_she_is_told_once_a_day(
+    house: House, ana: httpx2.AsyncClient
+) -> None:
+    house.clock.now += DAY_MS - house.clock.now % DAY_MS
+    for hours in (0, 1, 23, 1):
+        house.clock.now += hours * 60 * MINUTE
+        async with house.browser() as ward:
+            assert (await ward.post("/api/session", json=SHARED_DEVICE)).status_code == 200
+    assert (await house.told()).count("device_new") == 2
 
 
 # -- the second step -----------------------------------------------------------------------------

@@ -389,6 +389,8 @@ async def test_only_a_registrar_reviews_and_she_is_nothing_else(desk: Desk) -> N
     [
         ("page.html", "text/html", b"<html>"),
         ("page.pdf", "application/pdf", b"<html>"),
+        ("page.png", "image/png", PDF),
+        ("page.jpg", "image/jpeg", b"\x89PNG\r\n\x1a\n"),
         ("../page.pdf", "application/pdf", PDF),
         ("", "application/pdf", PDF),
     ],

@@ -121,15 +121,19 @@ def browser_for(house: House) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=house.url, timeout=PATIENCE_SECONDS, verify=trust())
 
 
-async def go(browser: httpx2.AsyncClient, subject: str, provider: str = "hospital") -> str:
+async def go(
+    browser: httpx2.AsyncClient, subject: str, provider: str = "hospital", **asked: str
+) -> str:
     """Away, sign in there, and back: where she comes to."""
-    back = await leave(browser, subject, provider)
+    back = await leave(browser, subject, provider, **asked)
     return (await browser.get(back)).headers["location"]
 
 
-async def leave(browser: httpx2.AsyncClient, subject: str, provider: str = "hospital") -> str:
+async def leave(
+    browser: httpx2.AsyncClient, subject: str, provider: str = "hospital", **asked: str
+) -> str:
     """The address that the provider sends her back to."""
-    started = await browser.get(f"/api/oidc/{provider}/start")
+    started = await browser.get(f"/api/oidc/{provider}/start", params=asked)
     assert started.status_code == 303
     async with httpx2.AsyncClient(verify=trust()) as there:
         signed_in = await there.post(started.headers["location"], data={"sub": subject})
@@ -165,6 +169,18 @@ async def test_a_doctor_of_the_hospital_signs_in_there_and_is_verified(
     assert listed[0]["title"] == {"en": "Our hospital", "fr": "Notre hôpital"}
     assert session["verified"] is True
     assert await standing(house, email) == ("verified", None)
+
+
+@pytest.mark.parametrize(("shared", "kind"), [("yes", "shared"), ("no", "own"), ("?", "plain")])
+async def test_whose_computer_it_is_goes_along_and_comes_back(
+    house: House, others: Others, shared: str, kind: str
+) -> None:
+    _, subject = await ana_at(house, others)
+    async with browser_for(house) as browser:
+        assert await go(browser, subject, shared=shared) == "/"
+        (line,) = (await browser.get("/api/sessions")).json()["sessions"]
+        assert line["kind"] == kind
+        assert ("lounge_device" in browser.cookies) == (kind == "own")
 
 
 async def test_without_the_profession_no_room_opens(house: House, others: Others) -> None:

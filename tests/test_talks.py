@@ -136,6 +136,7 @@ async def test_asking_twice_is_one_talk(house: House) -> None:
     other = await two.ben.ask("talk", room="world", seq=two.seq, cid=new_cid())
     assert same["talk"] == other["talk"] == first["talk"]
     assert ("duplicate" in first, same["duplicate"], other["duplicate"]) == (False, True, True)
+    assert ("waiting" in same, other["waiting"]) == (False, True)
     await house.lounge.relay.carry()
     found = await two.ana.ask("history", room="me", after=0)
     assert [each["notice"] for each in found["events"]].count("talk_asked") == 1
@@ -146,6 +147,32 @@ async def test_the_asker_cannot_answer_for_the_other(house: House) -> None:
     await two.asks()
     refused = await two.ben.refused("talk_answer", talk=two.talk, accept=True, cid=new_cid())
     assert refused["code"] == "forbidden"
+
+
+async def test_what_waits_is_withdrawn_by_the_asker_for_good_and_the_other_is_told(
+    house: House,
+) -> None:
+    two = await Two.meet(house)
+    await two.asks()
+    cid = new_cid()
+    for _ in range(2):
+        await two.ben.ask("talk_answer", talk=two.talk, accept=False, cid=cid)
+    told = await noticed(two.ana, "talk_withdrawn", two.talk)
+    assert told["by"]["id"] == two.you(two.ben)
+    for accept in (True, False):
+        late = await two.ana.refused("talk_answer", talk=two.talk, accept=accept, cid=new_cid())
+        assert (late["code"], "withdrawn" in late["message"]) == ("forbidden", True)
+    for guest in (two.ana, two.ben):
+        assert (await guest.refused("join", room=two.talk))["code"] == "forbidden"
+    again = await two.ben.refused("talk", room="world", seq=two.seq, cid=new_cid())
+    assert again["code"] == "forbidden"
+
+
+async def test_what_was_answered_is_not_withdrawn(house: House) -> None:
+    two = await Two.in_talk(house)
+    late = await two.ben.refused("talk_answer", talk=two.talk, accept=False, cid=new_cid())
+    assert late["code"] == "forbidden"
+    await two.ben.say(two.talk, "Then let us talk.")
 
 
 async def test_nobody_asks_herself_nor_about_what_is_not_there(house: House) -> None:
@@ -177,6 +204,7 @@ async def test_whoever_ignores_the_asker_hears_nothing_and_the_asker_cannot_tell
     await two.ana.ask("ignore", room="world", persona=two.you(two.ben), on=True)
     answer = await two.asks()
     assert set(answer) == {"op", "ref", "talk"}
+    await two.ben.ask("talk_answer", talk=two.talk, accept=False, cid=new_cid())
     await house.lounge.relay.carry()
     assert (await two.ana.ask("history", room="me", after=0))["events"] == []
 

@@ -375,7 +375,14 @@ def entered(
     request: Request, visit: Visit, secret: str, kind: str = PLAIN, device: str = ""
 ) -> Response:
     """Who she is, and the cookies of her new session."""
-    response, traits = answer(self_of(request, visit)), _cookie_traits(request)
+    response = answer(self_of(request, visit))
+    give_session(request, response, secret, kind, device)
+    return response
+
+
+def give_session(request: Request, response: Response, secret: str, kind: str, device: str) -> None:
+    """The cookies of a new session, and of the device it is bound to."""
+    traits = _cookie_traits(request)
     # a shared computer's browser forgets them when it is closed
     max_age = None if kind == SHARED else LASTING[kind] // 1000
     response.set_cookie(cookie_name(request), secret, max_age=max_age, **traits)
@@ -383,7 +390,6 @@ def entered(
         response.set_cookie(device_cookie(request), device, max_age=max_age, **traits)
     if half_secret(request):
         response.delete_cookie(half_cookie(request), **traits)
-    return response
 
 
 async def _halfway(request: Request, step: SecondStep) -> Response:

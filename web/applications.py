@@ -124,9 +124,13 @@ class OfficerLine(Struct, frozen=True):
 
 
 class House(Struct, frozen=True):
-    """Who operates the lounge, who can learn a name together, and how often they have."""
+    """Who operates the lounge, who can learn a name together, and how often they have.
+
+    `texts`: the version of the screens that tell of it, as `accept` wants it.
+    """
 
     operator: str
+    texts: int
     officers: list[OfficerLine]
     unmaskings: int
     verification: str
@@ -223,6 +227,7 @@ async def see_house(request: Request) -> Response:
     return answer(
         House(
             operator=now.operator,
+            texts=house.TEXTS,
             officers=[OfficerLine(name) for name in now.officers],
             unmaskings=now.unmaskings,
             verification=lounge.settings.verification,
@@ -262,7 +267,7 @@ async def _seen(request: Request, doctor_id: str) -> Response:
         Application(
             state=who.state,
             country=who.country,
-            accepted=who.accepted is not None,
+            accepted=(who.accepted_texts or 0) >= house.TEXTS,
             steps=_steps(who, found),
             findings=findings_of(found),
             documents=documents_of(papers),

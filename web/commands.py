@@ -181,8 +181,13 @@ async def _reveal(asker: Asker, command: wire.Reveal) -> wire.Done:
 
 async def _talk(asker: Asker, command: wire.Talk) -> wire.Asked:
     seat = asker.attendance.seat(command.room)
-    talk, duplicate = await asker.lounge.asking.ask(seat, command.seq, command.cid)
-    return wire.Asked(ref=command.ref, talk=talk, duplicate=True if duplicate else msgspec.UNSET)
+    asked = await asker.lounge.asking.ask(seat, command.seq, command.cid)
+    return wire.Asked(
+        ref=command.ref,
+        talk=asked.talk,
+        duplicate=True if asked.duplicate else msgspec.UNSET,
+        waiting=True if asked.waiting else msgspec.UNSET,
+    )
 
 
 async def _talk_answer(asker: Asker, command: wire.TalkAnswer) -> wire.Done:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lounge.credentials.houses import ERRAND_MS, Houses
-from lounge.doctors import LASTING, PLAIN
+from lounge.doctors import new_secret
 from lounge.errors import Refusal
 from web import wire
-from web.accounts import answer, label_of
-from web.visitor import address_of, cookie_name, is_secure, session_secret, who
+from web.accounts import answer, give_session, kind_of, label_of
+from web.visitor import address_of, is_secure, session_secret, who
 
 _PATH = "/api/oidc"
 _NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -45,13 +45,17 @@ async def list_providers(request: Request) -> Response:
 
 
 async def start(request: Request) -> Response:
-    """Away to the provider. Whoever is signed in here will be known there as the same."""
+    """Away to the provider. Whoever is signed in here will be known there as the same.
+
+    `?shared=yes` or `no` says whose computer this is; who does not say gets a session of 12 hours.
+    """
     house = _houses(request)[request.path_params["provider"]]
     visit = await who(request)
     try:
         if visit:  # it will open her account: not for whoever finds her page open
             await request.state.lounge.accounts.proofs.require_fresh(visit)
-        url, kept = await house.send(visit.doctor.id if visit else None, _back(request))
+        doctor_id, kind = visit.doctor.id if visit else None, _kind(request)
+        url, kept = await house.send(doctor_id, kind, _back(request))
     except Refusal as refusal:
         return _told(refusal)
     response = RedirectResponse(url, 303, headers=_NO_STORE)
@@ -64,15 +68,15 @@ async def come_back(request: Request) -> Response:
     house = _houses(request)[request.path_params["provider"]]
     kept = request.cookies.get(_cookie(request), "")
     try:
-        doctor_id, is_new = await house.receive(
+        doctor_id, kind = await house.receive(
             kept, request.query_params, _back(request), address=address_of(request)
         )
     except Refusal as refusal:
         return _told(refusal)
     response = RedirectResponse("/", 303, headers=_NO_STORE)
     response.delete_cookie(_cookie(request), **_traits(request))
-    if is_new:
-        await _enter(request, response, doctor_id)
+    if kind:
+        await _enter(request, response, doctor_id, kind)
     await request.state.lounge.applications.examine(doctor_id)
     return response
 
@@ -84,19 +88,21 @@ routes = [
 ]
 
 
-async def _enter(request: Request, response: Response, doctor_id: str) -> None:
+async def _enter(request: Request, response: Response, doctor_id: str, kind: str) -> None:
+    device = new_secret()
     _, secret = await request.state.lounge.doctors.enter_as(
-        doctor_id, label=label_of(request), replacing=session_secret(request)
+        doctor_id,
+        label=label_of(request),
+        replacing=session_secret(request),
+        kind=kind,
+        device=device,
     )
-    response.set_cookie(
-        cookie_name(request),
-        secret,
-        max_age=LASTING[PLAIN] // 1000,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=is_secure(request),
-    )
+    give_session(request, response, secret, kind, device)
+
+
+def _kind(request: Request) -> str:
+    said = request.query_params.get("shared", "")
+    return kind_of(said == "yes" if said in ("yes", "no") else UNSET)
 
 
 def _told(refusal: Refusal) -> Response:

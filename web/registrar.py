@@ -26,6 +26,8 @@ from web.applications import (
 )
 from web.visitor import require_act, require_visit
 
+_INERT = "default-src 'none'; sandbox"  # should a browser show it all the same
+
 
 class Verdict(Struct, frozen=True):
     """`version`: of what was seen, as the sheet has it."""
@@ -88,12 +90,13 @@ async def see_one(request: Request) -> Response:
 
 
 async def read_document(request: Request) -> Response:
-    """Its bytes; nothing in them runs here."""
+    """Its bytes, to be kept as a file: whatever they are, nothing in them is shown or runs here."""
     visit = await require_visit(request)
     name = name_of(request)
     media, content = await joining_of(request).reviews.read(visit.doctor, path_id(request), name)
-    headers = NO_STORE | {"content-disposition": f"inline; filename*=UTF-8''{quote(name)}"}
-    return Response(content, media_type=media, headers=headers)
+    named = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    headers = {"content-disposition": named, "content-security-policy": _INERT}
+    return Response(content, media_type=media, headers=NO_STORE | headers)
 
 
 async def decide(request: Request) -> Response:

@@ -175,7 +175,7 @@ class Talk(Command, frozen=True, kw_only=True, tag="talk"):
 
 
 class TalkAnswer(Command, frozen=True, kw_only=True, tag="talk_answer"):
-    """Accept a talk that one was asked for, or not."""
+    """Accept a talk that one was asked for, or not. Not to accept what one asked for withdraws it."""
 
     talk: RoomId
     accept: bool
@@ -348,10 +348,14 @@ def talk_place(place: Place, signals: bool) -> TalkPlace:
 
 
 class Asked(Answer, frozen=True, kw_only=True):
-    """The answer to `talk`: the id of its room, open once the other accepts."""
+    """The answer to `talk`: the id of its room, open once the other accepts.
+
+    `waiting`: one asked before and has no answer yet; `talk_answer` withdraws it.
+    """
 
     talk: RoomId
     duplicate: Literal[True] | UnsetType = UNSET
+    waiting: Literal[True] | UnsetType = UNSET
 
 
 class Noted(Answer, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from lounge.credentials.presets import Preset
 from lounge.credentials.records import claim_of, finding_of, mark_of, record_of, whom_of
 from lounge.credentials.roll import BY_HOUSE, HOUSE, HOUSE_REASONS, NOT_LISTED, house_finding, place
 from lounge.errors import Code, Refusal
+from lounge.house import TEXTS
 from lounge.keys import Keys
 from storage import applications, audit, findings, gate, vouchers
 from storage.applications import Applicant
@@ -88,9 +89,13 @@ class Applications:
             await audit.append(connection, "application_amended", by=doctor_id, about=doctor_id)
 
     async def accept(self, doctor_id: str, version: int) -> None:
-        """She has read what the screens before the first room say."""
+        """She has read what the screens before the first room say. Raises Refusal for earlier ones."""
+        if version != TEXTS:
+            raise Refusal(Code.INVALID, "application.texts", field="version")
         async with self._changing() as connection:
-            await applications.amend(connection, doctor_id, accepted=self._clock())
+            await applications.amend(
+                connection, doctor_id, accepted=self._clock(), accepted_texts=version
+            )
             detail = {"version": str(version)}
             await audit.append(
                 connection, "screens_accepted", by=doctor_id, about=doctor_id, detail=detail

@@ -58,12 +58,13 @@ class House:
 
     # signing in
 
-    async def send(self, doctor_id: str | None, back: str) -> tuple[str, str]:
+    async def send(self, doctor_id: str | None, kind: str, back: str) -> tuple[str, str]:
         """Where to send the browser, and what it keeps meanwhile. Raises Refusal `busy`.
 
-        `doctor_id`: who is signed in here already and wants to be known there too.
+        `doctor_id`: who is signed in here already and wants to be known there too. `kind`: of the
+        session that is opened otherwise.
         """
-        errand = errand_for(self.provider.name, doctor_id, self._clock() + ERRAND_MS)
+        errand = errand_for(self.provider.name, doctor_id, kind, self._clock() + ERRAND_MS)
         try:
             url = await self._oidc.start(errand, back)
         except (Away, Denied):
@@ -72,10 +73,10 @@ class House:
 
     async def receive(
         self, kept: str, said: Mapping[str, str], back: str, *, address: str
-    ) -> tuple[str, bool]:
-        """The doctor who comes back, known here from now on, and whether to sign her in.
+    ) -> tuple[str, str | None]:
+        """The doctor who comes back, known here from now on, and the kind of session to open for her.
 
-        Raises Refusal.
+        None for the kind: she was signed in when she left. Raises Refusal.
         """
         errand, now = self._errand(kept, said.get("state", "")), self._clock()
         await self._knocks.count(f"oidc {errand.state}", address, now)
@@ -89,7 +90,7 @@ class House:
             raise Refusal(Code.FORBIDDEN, "oidc.refused") from None
         doctor_id = await self._linked(errand.doctor, answer)
         await self._knocks.forgive(f"oidc {errand.state}", address, now)
-        return doctor_id, errand.doctor is None
+        return doctor_id, None if errand.doctor else errand.kind
 
     def _errand(self, kept: str, state: str) -> Errand:
         """What this browser left with, if it comes back with the same. Raises Refusal."""

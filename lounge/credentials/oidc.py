@@ -41,13 +41,14 @@ class Denied(Exception):  # noqa: N818
 
 
 class Errand(Struct, frozen=True):
-    """What this browser must bring back; kept in it, sealed."""
+    """What this browser must bring back; kept in it, sealed. `kind`: of the session it asked for."""
 
     provider: str
     state: str
     nonce: str
     verifier: str
     doctor: str | None
+    kind: str
     until: int
 
 
@@ -216,10 +217,10 @@ class Oidc:
             raise Away(type(fault).__name__) from None
 
 
-def errand_for(provider: str, doctor: str | None, until: int) -> Errand:
+def errand_for(provider: str, doctor: str | None, kind: str, until: int) -> Errand:
     """Three secrets that nobody has seen: 256 bits each."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    return Errand(provider, state, nonce, verifier, doctor, until)
+    return Errand(provider, state, nonce, verifier, doctor, kind, until)
 
 
 def _object(answer: httpx2.Response) -> dict[str, Any]:

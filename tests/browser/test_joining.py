@@ -18,6 +18,17 @@ from tests.browser.window import Window
 from tests.support import House, open_house, until
 
 PASSWORD = "a quiet room at night"
+SOURCES = """
+institutions = ["heart.example"]
+
+[[oidc]]
+name = "hospital"
+title = { en = "Our hospital", fr = "Notre hôpital" }
+issuer = "http://localhost:9"
+client_id = "lounge"
+client_secret = "a secret"
+require = { profession = ["physician"] }
+"""
 PDF: FilePayload = {
     "name": "licence.pdf",
     "mimeType": "application/pdf",
@@ -33,7 +44,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Asy
     """A lounge that believes letters to one hospital."""
     folder: Path = tmp_path_factory.mktemp("joining")
     sources = folder / "verification.toml"
-    sources.write_text('institutions = ["heart.example"]\n')
+    sources.write_text(SOURCES, "utf-8")
     async with open_house(folder, redis_url, demo=True, verification_file=sources) as house:
         yield house
 
@@ -93,6 +104,10 @@ async def signs_in_with_a_new_passkey(window: Window) -> None:
     await expect(page.get_by_role("button", name="Remove the passkey ward phone")).to_be_visible()
     await page.get_by_role("button", name="Sign out").click()
     await page.get_by_label("No, only me").check()
+    await page.get_by_role("button", name="Sign in with Our hospital").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The other sign-in does not answer")
+    await expect(page).to_have_url(f"{window.url}/")
+    await page.get_by_label("No, only me").check()
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await page.locator("room-list a").first.wait_for()
 
@@ -133,6 +148,11 @@ async def test_a_refusal_is_told_with_its_reason_and_the_next_step(
     )
     await expect(window.page.locator(".standing")).to_contain_text("Correct your name")
     await expect(window.page.locator(".finding.disagrees")).to_have_count(1)
+    async with window.page.expect_download():
+        await window.page.get_by_role("button", name="Download").click()
+    await window.page.get_by_role("button", name="I want to leave").click()
+    await window.page.get_by_role("button", name="Erase me and leave").click()
+    await expect(window.page.get_by_text("You have left.")).to_be_visible()
 
 
 async def test_a_wrong_check_digit_is_said_at_once_and_nothing_typed_is_lost(opens: Opens) -> None:

@@ -15,13 +15,14 @@ from tests.browser.window import Window
 WORLD = "/rooms/world"
 
 
-async def asked(ana: Window, ben: Window) -> None:
+async def asked(ana: Window, ben: Window) -> str:
     """Ana says something in the world, and Ben asks her to talk about it; she looks at her notices."""
     text = f"Troponin 40 then 42, {secrets.token_hex(4)}"
     await ana.says(text)
     await ben.chooses(await ben.sees(text), "talk")
     await ben.agrees()
     await ana.listed("me").click()
+    return text
 
 
 async def in_talk(ana: Window, ben: Window) -> None:
@@ -69,6 +70,17 @@ async def test_who_does_not_accept_says_no_more_than_that(opens: Opens) -> None:
     await chiara.sees("You did not accept. They are told no more than that.")
     await denis.goes("/rooms/me")
     await denis.sees("Non accepté")
+
+
+@pytest.mark.long
+async def test_what_nobody_has_answered_is_withdrawn_by_asking_once_more(opens: Opens) -> None:
+    denis, ana = await opens("denis", WORLD), await opens("ana", WORLD)
+    await ana.is_live()
+    text = await asked(denis, ana)
+    await ana.chooses(await ana.sees(text), "talk")
+    await ana.page.get_by_role("button", name="Ask", exact=True).click()
+    await ana.page.get_by_role("button", name="Withdraw", exact=True).click()
+    await denis.sees("They have withdrawn this.")
 
 
 async def test_a_moderator_hides_what_was_reported_from_a_talk_she_cannot_open(

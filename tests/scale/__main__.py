@@ -17,7 +17,7 @@ import pytest
 import uvloop
 
 from tests.bench.figures import commit
-from tests.scale import freshness, linkage, parting, register, revocation, stalled, storm
+from tests.scale import answers, freshness, linkage, parting, register, revocation, stalled, storm
 from tests.scale.house import Backend
 from tests.scale.report import Report, as_json, markdown
 
@@ -29,6 +29,7 @@ PARTS = {
     "register": register,
     "revocation": revocation,
     "linkage": linkage,
+    "answers": answers,
 }
 _LONGEST_SECONDS = 420
 _SPIN_SECONDS = 0.5

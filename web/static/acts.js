@@ -52,12 +52,23 @@ export class Acts {
     const what = act === 'talk' ? 'talk.ask' : act;
     const then = async (form) => {
       const ok = await acts[act](form);
+      if (act === 'talk' && ok.waiting) return this.withdraw(ok.talk);
       announcer.say(words.t(`${what}.done`));
       if (act === 'report' || act === 'talk') view.say(words.t(`${what}.done`));
       if (act === 'talk' && lounge.rooms.get(ok.talk)) this.#inside.go({ name: 'room', room: ok.talk });
       done();
     };
     return this.dialog('askAbout', { what, entry, act: then });
+  }
+
+  /** Asked before, and not answered yet: it can be taken back. */
+  withdraw(talk) {
+    const { lounge, room } = this.#inside;
+    const act = async () => {
+      await lounge.answerTalk(talk, false);
+      room.say(words.t('talk.withdraw.done'));
+    };
+    return this.dialog('askAbout', { what: 'talk.withdraw', act });
   }
 
   /** What was asked for is accepted, and gone to; or not. */
@@ -67,6 +78,16 @@ export class Acts {
     if (accept) return this.#inside.go({ name: 'room', room: talk });
     declined.add(talk);
     return room.log.changed();
+  }
+
+  /** She has offered her name for one's own: asks once more, and tells it. */
+  names({ by, about, target }) {
+    const { lounge, room } = this.#inside;
+    const act = async () => {
+      await lounge.reveal(about, target);
+      room.say(words.t('reveal.done'));
+    };
+    return this.dialog('askAbout', { what: 'reveal', entry: { by }, act });
   }
 
   signals({ on }) {
@@ -144,14 +165,23 @@ export class Acts {
     openSecond({ face: room.face, others, post, back });
   }
 
-  /** Who said an entry, as far as anybody may know, and what one may do about it. */
+  /**
+   * Who said an entry, as far as anybody may know, and what one may do about it; without an entry's seq
+   * only what concerns nothing that was said. The address is the card's own while it is open.
+   */
   async persona(entry) {
     const { openPersona } = await later('persona-card');
     const { current: room, doors, lounge, room: view } = this.#inside;
+    const about = await doors.get(`/api/rooms/${room.id}/personas/${encodeURIComponent(entry.by.id)}`);
+    if (room !== this.#inside.current) return;
+    const stand = (who) => history.replaceState(history.state, '', addressOf({ name: 'room', room: room.id, who }));
+    stand(entry.by.id);
     openPersona({
       entry,
-      about: await doors.get(`/api/rooms/${room.id}/personas/${encodeURIComponent(entry.by.id)}`),
-      mayReveal: room.spokeIn(entry.seq),
+      about,
+      closed: () => location.hash.startsWith('#who=') && stand(),
+      mayTalk: Boolean(entry.seq) && !room.talk,
+      mayReveal: Boolean(entry.seq) && room.spokeIn(entry.seq),
       ignore: (on) => lounge.ignore(room.id, entry.by.id, on),
       talk: () => this.ask({ act: 'talk', entry }),
       reveal: async () => {

@@ -15,6 +15,7 @@ import './elements/room-view.js';
 const READ_MS = 500;
 const NEW_WITHIN = 30;
 const STALE_MS = 30_000;
+const OFFERED_MS = 7 * 24 * 3_600_000;
 /** Places that are made when they are first gone to, and the region each stands in. */
 const SHEETS = { search: ['search-sheet', '.right'], account: ['account-sheet', '.right'], moderation: ['moderation-board', '.middle'] };
 
@@ -37,8 +38,8 @@ class Inside {
   declined = new Set();
   #refreshed = Date.now();
 
-  constructor({ frame, session, doors, banner, look, away, storages }) {
-    Object.assign(this, { frame, session, doors, look, away });
+  constructor({ frame, session, doors, banner, look, away, storages, told }) {
+    Object.assign(this, { frame, session, doors, look, away, told });
     this.moderator = session.roles.includes('moderator');
     this.kept = new Shelf(storages.local, 'lounge.of.');
     const unsent = new Shelf(storages.session, 'lounge.of.');
@@ -109,7 +110,7 @@ class Inside {
     on(this.room, 'face', () => this.#do('faces'));
     on(this.room, 'about', () => this.#do('about'));
     on(this.room, 'drawn', () => this.#maybeRead());
-    for (const act of ['answer', 'signals', 'endTalk']) on(this.room, act, ({ detail }) => this.#do(act, detail));
+    for (const act of ['answer', 'names', 'signals', 'endTalk']) on(this.room, act, ({ detail }) => this.#do(act, detail));
     on(this.room, 'input', ({ target }) => target.id === 'write' && this.current?.talk?.wrote(target.value));
     const ends = [
       this.socket.states.on(() => this.#linked()),
@@ -153,9 +154,10 @@ class Inside {
     const sheet = this.frame.querySelector(tag) ?? h(tag);
     if (!sheet.isConnected) this.frame.querySelector(region).append(sheet);
     sheet.hidden = false;
-    sheet.open({ doors: this.doors, look: this.look, search: (ask) => this.#do('find', ask), titleOf: (id) => this.#titleOf(id) });
+    sheet.open({ doors: this.doors, look: this.look, told: this.told, search: (ask) => this.#do('find', ask), titleOf: (id) => this.#titleOf(id) });
     if (name === 'search') this.#furnishSearch(sheet);
     else sheet.heading.focus();
+    this.told = undefined;
   }
 
   #furnishSearch(sheet) {
@@ -192,10 +194,11 @@ class Inside {
 
   // — the room in sight —
 
-  #enter({ room: id, seq }, { first, before }) {
+  #enter({ room: id, seq, who }, { first, before }) {
     if (this.current?.id !== id) this.#open(id);
     this.list.current(id);
     if (seq) this.#land(seq);
+    else if (who) this.#do('persona', { by: { id: who } });
     else if (before.name !== 'room' || before.room !== id || first) this.#attend();
   }
 
@@ -212,7 +215,7 @@ class Inside {
       items: () => lounge.outbox.unseen(id, new Set(room.you.map((face) => face.id)), room.timeline),
       reacted: (seq) => lounge.reacted(id, seq),
       titleOf: (one) => this.#titleOf(one),
-      answered: (talk) => (lounge.rooms.get(talk) ? 'open' : this.declined.has(talk) ? 'declined' : ''),
+      answered: (notice) => this.#answered(room, notice),
     };
     const draft = () => this.kept.get(draftOf(room), '');
     const limit = this.socket.welcome?.limits?.text ?? 8000;
@@ -220,6 +223,17 @@ class Inside {
     this.room.open(view, { listed: () => lounge.rooms.get(id), unread: 0, draft, limit });
     const ends = [room.changed.on((change) => this.#changed(room, change)), lounge.follow(id)];
     this.#unfollow = () => ends.forEach((end) => end());
+  }
+
+  /** What became of a notice that asks for something: open · withdrawn · declined · told · lapsed, or nothing yet. */
+  #answered({ timeline }, { seq, at, notice, talk, about, target }) {
+    const withdrawn = (one) => one.notice === 'talk_withdrawn' && one.talk === talk;
+    if (talk && timeline.between(seq + 1, Infinity).some(withdrawn)) return 'withdrawn';
+    if (talk) return this.lounge.rooms.get(talk) ? 'open' : this.declined.has(talk) ? 'declined' : '';
+    if (notice !== 'reveal_offered') return '';
+    const told = (one) => one.notice === 'revealed' && one.about === about && one.target === target;
+    if (timeline.between(seq + 1, Infinity).some(told)) return 'told';
+    return Date.now() - Date.parse(at) > OFFERED_MS ? 'lapsed' : '';
   }
 
   #close() {

@@ -2,6 +2,7 @@
 import { words } from '../parts/words.js';
 import { button, h, markButton, tell } from './dom.js';
 import { ownCodes } from './own-codes.js';
+import { ownHouses } from './own-houses.js';
 import { ownLeaving } from './own-leaving.js';
 import { ownPasskeys } from './own-passkeys.js';
 import { ownSessions, ownTokens } from './own-visits.js';
@@ -11,16 +12,18 @@ import { standing } from './standing.js';
 const THEMES = ['auto', 'light', 'dark'];
 const SIZES = ['100', '112', '125', '150', '200'];
 
-/** The doctor's own settings. `doors` is the Api; `look` {theme, size} is kept on this device. */
+/** The doctor's own settings. `doors` is the Api; `look` {theme, size} is kept on this device; `told`: what went wrong elsewhere. */
 export class AccountSheet extends HTMLElement {
-  open({ doors, look }) {
+  open({ doors, look, told = '' }) {
     this.heading = h('h2', { tabindex: '-1' }, words.t('account.title'));
     this.replaceChildren(
       h('header', { class: 'sheet-head' }, this.heading, markButton('close', words.t('dialog.close'), () => tell(this, 'back'))),
+      told ? h('p', { class: 'trouble', role: 'alert' }, told) : '',
       section('account.language', languages(words.lang, (lang) => tell(this, 'language', { lang }))),
       section('account.look', this.#choice('theme', THEMES, look.theme ?? 'auto'), this.#choice('size', SIZES, look.size ?? '100')),
       ownPasskeys(doors),
       ownCodes(doors),
+      ownHouses(doors),
       ownSessions(doors),
       ownTokens(doors),
       ...standing(doors),

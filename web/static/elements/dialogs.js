@@ -8,7 +8,7 @@ import { button, h, openDialog, write } from './dom.js';
 export const KINDS = ['patient_identifiable', 'dangerous_advice', 'harassment', 'advertising', 'not_a_doctor', 'other'];
 const REASONED = new Set(['report', 'hide', 'mute']);
 const MINUTES = ['60', '1440', '10080', '43200', 'none'];
-const GENTLE = new Set(['report', 'talk.ask']);
+const GENTLE = new Set(['report', 'talk.ask', 'reveal']);
 const KEYS = ['palette', 'search', 'send', 'newline', 'last', 'rows', 'reply', 'edit', 'menu', 'delete', 'escape', 'help'];
 
 /**

@@ -76,7 +76,7 @@ class FaceChooser {
     const row = makeRow(entry, { grouped: false, mine: false, reacted: [], address: '' });
     row.removeAttribute('tabindex');
     this.seen.replaceChildren(row);
-    this.thin.hidden = !crowd?.thin;
+    this.thin.hidden = !crowd?.thin || this.as === 'named'; // who shows her name hides among nobody
     if (crowd?.thin) write(this.thin, words.count('compose.thin', crowd.members));
     write(this.trouble, '');
     this.always.disabled = this.next.disabled = false;

@@ -2,12 +2,10 @@
 import { words } from '../parts/words.js';
 import { h } from './dom.js';
 
-/** Raised when the three texts change so much that they are to be accepted anew. */
-export const TEXTS = 1;
-
 /**
  * What everybody accepts before the first room, and finds again beside every composer: three texts,
- * each [heading, …nodes], and a fourth on what writing itself gives away. `house` as of /api/house.
+ * each [heading, …nodes], and a fourth on what writing itself gives away. `house` as of /api/house. Who
+ * changes them in substance raises `TEXTS` in `lounge/house.py`: then they are accepted anew.
  */
 export function houseTexts(house) {
   return [

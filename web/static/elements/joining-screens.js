@@ -1,6 +1,6 @@
 // @ts-check
 import { words } from '../parts/words.js';
-import { houseTexts, TEXTS } from './house-words.js';
+import { houseTexts } from './house-words.js';
 import { button, h, put, tell, write } from './dom.js';
 import { languages } from './sign-in.js';
 import { usualFace } from './usual-face.js';
@@ -14,7 +14,7 @@ export class JoiningScreens extends HTMLElement {
 
   /** `house` as of /api/house. */
   open({ doors, house }) {
-    this.doors = doors;
+    Object.assign(this, { doors, texts: house.texts });
     const [not, never, who, style] = houseTexts(house);
     this.screens = [[not], [never], [who, style]];
     this.#draw();
@@ -57,7 +57,7 @@ export class JoiningScreens extends HTMLElement {
   async #accept(yes, said) {
     put(yes, 'aria-busy', 'true');
     try {
-      await this.doors.post('/api/application/accept', { version: TEXTS });
+      await this.doors.post('/api/application/accept', { version: this.texts });
       this.#ask();
     } catch (refusal) {
       put(yes, 'aria-busy', null);

@@ -4,7 +4,6 @@ import { midnight, words } from '../parts/words.js';
 import { makeRow, updateRow } from './message-row.js';
 import { button, h, icon, tell, write } from './dom.js';
 import { pendingRow } from './pending-row.js';
-import { RowActions } from './row-actions.js';
 
 const NEAR = 600;
 const AT_END = 40;
@@ -36,7 +35,6 @@ export class MessageLog extends HTMLElement {
     this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'log', 'aria-live': 'off', 'aria-label': words.t('room.log') }, this.top, this.rows, this.unsent);
     this.jump = button('', () => this.toEnd({ focus: true }), { class: 'jump', hidden: true });
     this.append(this.scroller, this.jump);
-    this.actions = new RowActions(this);
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.scroller.addEventListener('keydown', (event) => this.#key(event));
     this.rows.addEventListener('unfold', ({ detail }) => this.#unfold(detail.seq));
@@ -59,7 +57,7 @@ export class MessageLog extends HTMLElement {
     this.#unfolded.clear();
     this.rows.replaceChildren();
     this.unsent.replaceChildren();
-    this.actions.leave();
+    this.actions?.leave();
     this.#fresh = 0;
     this.unread = unread;
     this.awayAt = undefined;
@@ -140,6 +138,13 @@ export class MessageLog extends HTMLElement {
     else this.#restore(eye);
     this.#rove(this.rows.contains(document.activeElement) ? null : this.lastRow);
     tell(this, 'drawn');
+    if (!this.actions && entries.length) setTimeout(() => this.#equip());
+  }
+
+  /** What can be done with a row is fetched once there is one. */
+  async #equip() {
+    const { RowActions } = await import('./row-actions.js').catch(() => ({}));
+    if (RowActions) this.actions ??= new RowActions(this);
   }
 
   #toLatest() {
@@ -188,7 +193,7 @@ export class MessageLog extends HTMLElement {
     const mine = room.isMine(entry);
     const own = mine || entry.reactions ? reacted(entry.seq) : [];
     const folded = entry.kind === 'say' && room.ignored.has(entry.by.id) && !this.#unfolded.has(entry.seq);
-    const answer = entry.talk && answered(entry.talk);
+    const answer = entry.kind === 'notice' ? answered(entry) : '';
     const look = { grouped, mine, folded, quoted, address, answer, reacted: own, titleOf };
     const before = this.#shown.get(entry.seq);
     this.#shown.set(entry.seq, { entry, grouped, mine, folded, quoted, answer, own: own.join() });
@@ -317,7 +322,7 @@ export class MessageLog extends HTMLElement {
     if (!row || event.target !== row || event.ctrlKey || event.metaKey || event.altKey) return;
     const all = [...this.rows.querySelectorAll('.row')];
     const step = { ArrowUp: -1, ArrowDown: 1, Home: -Infinity, End: Infinity }[event.key];
-    if (step === undefined) return this.actions.key(event, row);
+    if (step === undefined) return this.actions ? this.actions.key(event, row) : this.#equip().then(() => this.actions?.key(event, row));
     const to = Math.min(all.length - 1, Math.max(0, all.indexOf(row) + step));
     event.preventDefault();
     all[to].focus({ preventScroll: true });

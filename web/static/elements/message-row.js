@@ -54,7 +54,7 @@ function labelOf(entry, { folded: away, mine }) {
 function contents(entry, view) {
   if (view.folded) return [folded(entry)];
   if (entry.kind === 'tombstone') return [head(entry, view), h('p', { class: 'gone' }, goneWords(entry))];
-  if (entry.kind === 'notice') return [h('p', { class: 'text' }, noticeWords(entry, view)), talkChoices(entry, view), noticeFoot(entry)];
+  if (entry.kind === 'notice') return [h('p', { class: 'text' }, noticeWords(entry, view)), noticeChoices(entry, view), noticeFoot(entry)];
   if (entry.kind === 'end') return [h('p', { class: 'gone' }, endWords(entry, view)), h('p', { class: 'foot' }, when(entry.at))];
   const edited = entry.edited && h('span', { class: 'edited' }, words.t('row.edited'));
   return [
@@ -121,11 +121,15 @@ function noticeFoot({ at, about, target }) {
   return h('p', { class: 'foot' }, when(at), link ? ' · ' : null, link || null);
 }
 
-/** What may be done about a talk that a notice tells of; `answer` says what was done already. */
-function talkChoices({ notice, talk }, { answer }) {
+/** What may be done about what a notice tells of; `answer` says what was done already. */
+function noticeChoices(entry, { answer }) {
+  const { notice, talk } = entry;
+  if (notice === 'reveal_offered' && answer === 'lapsed') return h('p', { class: 'gone' }, words.t('reveal.lapsed'));
+  if (notice === 'reveal_offered' && !answer) return h('div', { class: 'choices' }, button(words.t('reveal.answer'), ({ target }) => tell(target, 'names', entry), { class: 'primary' }));
   if (!talk) return null;
   if (answer === 'open' || notice === 'talk_accepted') return h('p', {}, h('a', { class: 'button', href: `/rooms/${talk}` }, words.t('talk.open')));
   if (notice !== 'talk_asked') return null;
+  if (answer === 'withdrawn') return h('p', { class: 'gone' }, words.t('talk.withdrawn'));
   if (answer === 'declined') return h('p', { class: 'gone' }, words.t('talk.declined'));
   const choice = (key, accept, look) => button(words.t(key), ({ target }) => tell(target, 'answer', { talk, accept }), { class: look });
   return h('div', { class: 'choices' }, choice('talk.accept', true, 'primary'), choice('talk.decline', false, 'quiet'));

@@ -6,9 +6,9 @@ import { badge } from './message-row.js';
 
 /**
  * Somebody as this room knows her: name, badge, how often she helped here. `about` as of the server;
- * `ignore(on)`, `talk` and `reveal` act.
+ * `ignore(on)`, `talk` and `reveal` act; `closed` is told when nobody looks any more.
  */
-export function openPersona({ entry, about, mayReveal, ignore, talk, reveal }) {
+export function openPersona({ entry, about, mayTalk, mayReveal, ignore, talk, reveal, closed }) {
   const { by, helped, own, ignored, retired } = { by: entry.by, ...about };
   const trouble = h('p', { class: 'trouble', role: 'alert' });
   const close = () => dialog.close();
@@ -19,11 +19,11 @@ export function openPersona({ entry, about, mayReveal, ignore, talk, reveal }) {
   const act = (key, what, attributes) => doing(key, async () => (await what(), true), attributes);
   const others = own ? [h('p', {}, words.t('persona.own'))] : [
     h('div', { class: 'persona-acts' },
-      button(words.t('action.talk'), () => (close(), talk()), {}),
+      mayTalk ? button(words.t('action.talk'), () => (close(), talk()), {}) : '',
       mayReveal ? act('persona.reveal', reveal, { 'aria-describedby': 'reveal-hint' }) : '',
-      act(ignored ? 'persona.unignore' : 'persona.ignore', () => ignore(!ignored), { 'aria-describedby': 'ignore-hint' })),
-    h('p', { class: 'hint', id: 'ignore-hint' }, words.t('persona.ignore_hint')),
-    h('p', { class: 'hint', id: 'reveal-hint' }, words.t(mayReveal ? 'persona.reveal_hint' : 'persona.reveal_where')),
+      h('p', { class: 'hint', id: 'reveal-hint' }, words.t(mayReveal ? 'persona.reveal_hint' : 'persona.reveal_where')),
+      act(ignored ? 'persona.unignore' : 'persona.ignore', () => ignore(!ignored), { 'aria-describedby': 'ignore-hint' }),
+      h('p', { class: 'hint', id: 'ignore-hint' }, words.t('persona.ignore_hint'))),
   ];
   const dialog = openDialog(words.t('persona.title'), { class: 'persona-card' },
     h('h2', {}, by.name),
@@ -33,6 +33,7 @@ export function openPersona({ entry, about, mayReveal, ignore, talk, reveal }) {
     retired ? h('p', {}, words.t('persona.retired')) : '',
     trouble, ...others,
     h('div', { class: 'choices' }, button(words.t('dialog.close'), close, { class: 'primary', autofocus: true })));
+  dialog.addEventListener('close', closed);
 }
 
 /** Often enough to say so, and never how often exactly. */

@@ -101,7 +101,7 @@ function facts(one) {
 
 function documents(path, all) {
   if (!all.length) return h('p', { class: 'none' }, words.t('registrar.no_documents'));
-  const link = (name) => h('a', { href: `${path}/documents/${encodeURIComponent(name)}`, target: '_blank', rel: 'noopener' }, name);
+  const link = (name) => h('a', { href: `${path}/documents/${encodeURIComponent(name)}`, download: name }, name);
   return h('ul', { class: 'own-things' }, ...all.map((one) => h('li', {}, link(one.name))));
 }
 

@@ -10,9 +10,9 @@ const LANGUAGES = { en: 'English', fr: 'Français' };
  * (set with a one-time code) and demo (walk in as one of the cast).
  */
 export class SignIn extends HTMLElement {
-  /** `cast`: the demonstration's doctors, or null; `reason`: why one is here again, in words. */
-  open({ cast, reason, passkeys = this.passkeys, show = 'session' }) {
-    Object.assign(this, { cast, passkeys });
+  /** `cast`: the demonstration's doctors, or null; `providers`: other houses; `reason`: why one is here again, in words. */
+  open({ cast, reason, passkeys = this.passkeys, providers = this.providers ?? [], show = 'session' }) {
+    Object.assign(this, { cast, passkeys, providers });
     this.trouble = h('p', { class: 'trouble', role: 'alert' }, reason ?? '');
     this.shown = h('p', { class: 'said', role: 'status' });
     const forms = { session: () => this.#sessionForm(), password: () => this.#passwordForm(), recovery: () => this.#recoveryForm() };
@@ -39,11 +39,11 @@ export class SignIn extends HTMLElement {
 
   #sessionForm() {
     const other = (show) => () => this.open({ cast: this.cast, show });
-    const passkey = this.passkeys
-      ? [button(words.t('signin.passkey'), ({ currentTarget }) => this.#byPasskey(currentTarget)), h('p', { class: 'or' }, words.t('signin.or'))]
-      : [];
+    const ways = this.providers.map(({ name, title }) => button(words.t('signin.house', { house: words.title(title) }), ({ currentTarget }) => this.#byHouse(name, currentTarget)));
+    if (this.passkeys) ways.unshift(button(words.t('signin.passkey'), ({ currentTarget }) => this.#byPasskey(currentTarget)));
+    if (ways.length) ways.push(h('p', { class: 'or' }, words.t('signin.or')));
     return this.#form('session', words.t('signin.enter'), [
-      whose(), ...passkey,
+      whose(), ...ways,
       field('email', words.t('signin.email'), { type: 'email', autocomplete: 'username', inputmode: 'email' }),
       field('password', words.t('signin.password'), { type: 'password', autocomplete: 'current-password' }),
     ], h('p', { class: 'choices' },
@@ -52,10 +52,21 @@ export class SignIn extends HTMLElement {
   }
 
   #byPasskey(control) {
-    const form = control.closest('form');
-    const answer = form.elements.shared;
-    if (!answer.value) return void answer[0].reportValidity();
-    this.#attempt('passkey', { shared: answer.value === 'yes' }, control);
+    const shared = this.#sharedAs(control);
+    if (shared) this.#attempt('passkey', { shared: shared === 'yes' }, control);
+  }
+
+  /** Away to the other house, which sends her back here. */
+  #byHouse(name, control) {
+    const shared = this.#sharedAs(control);
+    if (shared) location.assign(`/api/oidc/${encodeURIComponent(name)}/start?shared=${shared}`);
+  }
+
+  /** "yes" or "no"; where it was not said yet, it is asked for. */
+  #sharedAs(control) {
+    const answer = control.closest('form').elements.shared;
+    if (!answer.value) answer[0].reportValidity();
+    return answer.value;
   }
 
   #recoveryForm() {

@@ -4,6 +4,8 @@ import { upload } from '../parts/upload.js';
 import { button, h, icon, markButton, tell, write } from './dom.js';
 import { bodiesOf, choice, filled, once, regionOf } from './fields.js';
 import { findingList } from './findings.js';
+import { houseButtons } from './own-houses.js';
+import { ownLeaving } from './own-leaving.js';
 import { field, languages } from './sign-in.js';
 
 const LOOK_MS = 20_000;
@@ -12,12 +14,13 @@ const KINDS = ['application/pdf', 'image/png', 'image/jpeg'];
 
 /**
  * What a doctor sees who may not enter yet: how her application stands, what each source found, and
- * every next step, each with what it takes. Tells `again`, `language`, `signout`.
+ * every next step, each with what it takes. Tells `again`, `language`, `signout`, and what leaving tells.
  */
 export class WaitingPage extends HTMLElement {
   #timer = 0;
 
-  async open({ doors, missing = [] }) {
+  /** `told`: why another house's sign-in led nowhere, in words. */
+  async open({ doors, missing = [], told = '' }) {
     this.doors = doors;
     this.heading = h('h1', { tabindex: '-1' }, words.t('waiting.title'));
     this.standing = h('div', { class: 'standing' }, h('p', { class: 'lede' }, words.t('waiting.lede')));
@@ -28,12 +31,12 @@ export class WaitingPage extends HTMLElement {
     this.replaceChildren(
       languages(words.lang, (lang) => tell(this, 'language', { lang })),
       h('div', { class: 'door' },
-        this.heading, this.standing,
+        this.heading, told ? h('p', { class: 'trouble', role: 'alert' }, told) : '', this.standing,
         h('h2', {}, words.t('waiting.missing')),
         h('ul', { class: 'missing' }, ...missing.map((code) => h('li', {}, words.coded('missing', code)))),
         h('div', { class: 'choices' }, look,
           button(words.t('account.sign_out'), () => tell(this, 'signout'), { class: 'quiet' })),
-        this.said, this.trouble, this.todo));
+        this.said, this.trouble, this.todo, ownLeaving(doors)));
     await this.#load(true);
     this.#timer = setInterval(() => !document.hidden && this.#load(false), LOOK_MS);
   }
@@ -134,8 +137,7 @@ export class WaitingPage extends HTMLElement {
   }
 
   #houses(providers) {
-    const links = providers.map(({ name, title }) => h('a', { class: 'button', href: `/api/oidc/${encodeURIComponent(name)}/start` }, words.title(title)));
-    return offer('houses', h('div', { class: 'choices' }, ...links));
+    return offer('houses', h('div', { class: 'choices' }, ...houseButtons(providers)));
   }
 
   async #examine() {

@@ -1,18 +1,18 @@
 // @ts-check
 const PLACES = new Set(['search', 'account', 'moderation']);
 
-/** The place an address names: {name, room?, seq?}; `lost` for one that names nothing. */
+/** The place an address names: {name, room?, seq?, who?: a persona there}; `lost` for one that names nothing. */
 export function placeOf({ pathname, hash = '' }) {
   const path = decodeURI(pathname).replace(/^\/+|\/+$/g, '');
   if (!path) return { name: 'home' };
   if (PLACES.has(path)) return { name: path };
   if (!path.startsWith('rooms/')) return { name: 'lost' };
   const seq = /^#[1-9]\d{0,15}$/.test(hash) ? Number(hash.slice(1)) : undefined;
-  return { name: 'room', room: path.slice('rooms/'.length), seq };
+  return { name: 'room', room: path.slice('rooms/'.length), seq, who: /^#who=([\w-]{1,64})$/.exec(hash)?.[1] };
 }
 
-export function addressOf({ name, room, seq }) {
+export function addressOf({ name, room, seq, who }) {
   if (name === 'home') return '/';
   if (name !== 'room') return `/${name}`;
-  return encodeURI(`/rooms/${room}`) + (seq ? `#${seq}` : '');
+  return encodeURI(`/rooms/${room}`) + (seq ? `#${seq}` : who ? `#who=${who}` : '');
 }
