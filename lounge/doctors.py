@@ -371,12 +371,18 @@ class Doctors:
             await identities.set_language(connection, doctor_id, language)
 
     async def set_verified(self, doctor_id: str, verified: bool) -> None:
-        """Open the rooms to a doctor, or close them: the operator's word, whatever sources say."""
+        """Open the rooms to a doctor, or close them: the operator's word, whatever sources say.
+
+        Whom it verifies is examined at the next look, for her licence and what she once left under.
+        """
         standing, now = ("verified", None) if verified else ("suspended", BY_HOUSE), self._clock()
+        due = now if verified else None
         async with self._revoking() as connection:
             if verified:
                 await word_of_house(connection, doctor_id, now)
-            await place(connection, self._keys, doctor_id, *standing, by=HOUSE, now=now)
+            await place(
+                connection, self._keys, doctor_id, *standing, by=HOUSE, now=now, valid_until=due
+            )
 
     async def add(
         self,

@@ -15,7 +15,7 @@ import structlog
 
 from lounge.doctors import Doctors, new_id
 from lounge.errors import Code, Refusal
-from storage import applications, audit, authors, gate, leavings, visits
+from storage import applications, audit, authors, gate, leavings, oidc_links, visits
 from storage.database import Database
 
 log = structlog.get_logger()
@@ -62,8 +62,10 @@ class Leaving:
                 return
             if "officer" in her.roles:
                 raise Refusal(Code.FORBIDDEN, "leaving.officer")
-            if her.state == "suspended" and her.licence_mark:
-                await applications.ban(connection, her.licence_mark, her.reason or "left", now)
+            if her.state == "suspended":
+                subjects = await oidc_links.subjects(connection, doctor_id)
+                for each in filter(None, (her.licence_mark, *subjects)):
+                    await applications.ban(connection, each, her.reason or "left", now)
             await applications.set_state(connection, doctor_id, "suspended", "left", now=now)
             await visits.end_all(connection, doctor_id, now)
             await leavings.close(connection, doctor_id, now)

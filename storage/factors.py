@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.identity_schema import challenge, half_session, passkey, recovery_code, totp
 
+MOST_CHALLENGES = 5  # that one doctor may leave unanswered
+
 
 @dataclass(frozen=True, slots=True)
 class Passkey:
@@ -99,8 +101,13 @@ async def pose(
     now: int,
     expires: int,
 ) -> None:
-    """Keep a challenge. Those that nobody answered in time are dropped by the way."""
+    """Keep a challenge. Those that nobody answered in time are dropped by the way, and her oldest."""
     await connection.execute(delete(challenge).where(challenge.c.expires <= now))
+    if doctor_id is not None:
+        hers = challenge.c.doctor == doctor_id
+        newest = select(challenge.c.digest).where(hers).order_by(challenge.c.expires.desc())
+        kept = newest.limit(MOST_CHALLENGES - 1).scalar_subquery()
+        await connection.execute(delete(challenge).where(hers, challenge.c.digest.not_in(kept)))
     await connection.execute(
         insert(challenge).values(digest=digest, purpose=purpose, doctor=doctor_id, expires=expires)
     )

@@ -33,6 +33,13 @@ async def by_doctor(connection: AsyncConnection, provider: str, doctor_id: str) 
     return None if found is None else Link(*found)
 
 
+async def subjects(connection: AsyncConnection, doctor_id: str) -> list[bytes]:
+    """Her keyed hashes at every provider that knows her, by the providers' names."""
+    hers = select(oidc_link.c.subject).where(oidc_link.c.doctor == doctor_id)
+    rows = await connection.execute(hers.order_by(oidc_link.c.provider))
+    return [bytes(subject) for subject in rows.scalars()]
+
+
 async def keep(connection: AsyncConnection, link: Link) -> None:
     """Make it, or replace what was said: one link a doctor and provider."""
     mine = (oidc_link.c.provider == link.provider) & (oidc_link.c.doctor == link.doctor)

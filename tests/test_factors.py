@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 import pyotp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
@@ -25,7 +25,8 @@ from lounge.proofs import FRESH_MS
 from lounge.settings import Settings
 from lounge.words import say
 from storage.database import Database
-from storage.identity_schema import identity_audit, mail
+from storage.factors import MOST_CHALLENGES
+from storage.identity_schema import challenge, identity_audit, mail
 from tests.authenticator import Authenticator
 from tests.stores import Clock, Stores, add_ana, open_stores, wipe
 from web import accounts as accounts_web
@@ -165,6 +166,18 @@ async def test_ana_adds_a_passkey_and_signs_in_with_it_alone(
         assert error(await enter(other, device))["code"] == "forbidden"
     acts = ["passkey_added", "device_new", "passkey_removed"]
     assert (await house.told())[-3:] == (await house.audited())[-3:] == acts
+
+
+async def test_she_leaves_only_so_many_challenges_unanswered(
+    house: House, ana: httpx2.AsyncClient
+) -> None:
+    await add_passkey(ana, Authenticator(SITE))
+    for _ in range(2 * MOST_CHALLENGES):
+        house.clock.now += 1
+        assert (await ana.post("/api/session/proof")).status_code == 200
+    async with house.identity_database.reading() as connection:
+        posed = select(func.count()).select_from(challenge)
+        assert (await connection.execute(posed)).scalar_one() == MOST_CHALLENGES
 
 
 async def test_a_challenge_is_answered_once_in_time_and_only_by_whom_it_was_posed_for(

@@ -518,6 +518,16 @@ async def test_whom_the_operator_verified_stays_until_a_source_speaks_against_he
     assert await desk.state(olga) == ("suspended", "licence_suspended")
 
 
+async def test_whom_the_operator_verifies_is_examined_at_the_next_look(desk: Desk) -> None:
+    ana = await desk.apply()
+    await desk.doctors.set_verified(ana, True)
+    who, _ = await desk.applications.see(ana)
+    assert who.licence_mark is None
+    await desk.applications.recheck_due()
+    who, _ = await desk.applications.see(ana)
+    assert (who.state, who.licence_mark is None) == ("verified", False)
+
+
 async def test_a_hospital_wants_its_own_word(sqlite: Stores) -> None:
     await wipe(sqlite)
     desk = desk_of(sqlite, verification="hospital")

@@ -21,7 +21,7 @@ from lounge.credentials.providers import Provider, read_providers
 from lounge.credentials.records import claim_of
 from lounge.credentials.trust import trust
 from lounge.credentials.verification import VerificationFileError
-from storage import oidc_links
+from storage import officers, oidc_links, sanctions
 from tests.processes import Running
 from tests.stores import Clock
 from tests.support import PATIENCE_SECONDS, House, open_house
@@ -385,6 +385,44 @@ async def test_a_national_credential_is_linked_by_who_is_signed_in_and_by_nobody
     who, _ = await house.lounge.applications.see(doctor_id)
     assert (who.body, who.licence) == ("fr.rpps", RPPS)
     assert who.licence_mark is not None
+
+
+async def her_id(house: House, others: Others, subject: str | None = None) -> tuple[str, str]:
+    """A doctor without a licence number whom the hospital has verified, and her subject there."""
+    email, new = await ana_at(house, others)
+    if subject:
+        name = f"Dr {email.partition('.')[0].title()} Canaryfeather"
+        told = {"name": name, "email": email, "email_verified": True, "profession": "physician"}
+        await others.knows(subject, **told)
+    async with browser_for(house) as browser:
+        assert await go(browser, subject or new) == "/"
+    doctor_id = await house.lounge.doctors.id_of(email)
+    assert doctor_id
+    return doctor_id, subject or new
+
+
+@pytest.mark.parametrize("is_suspended", [False, True])
+async def test_leaving_is_no_way_out_for_who_has_no_licence_number(
+    house: House, others: Others, is_suspended: bool
+) -> None:
+    lounge = house.lounge
+    doctor_id, subject = await her_id(house, others)
+    async with lounge.identity_database.reading() as connection:
+        mark = await officers.licence_of(connection, doctor_id)
+    assert mark
+    async with lounge.database.writing() as connection:
+        made = lounge.sanctions.new(doctor_id, mark, room=None, until=None, reason="rude")
+        await sanctions.add(connection, made)
+    if is_suspended:
+        await lounge.applications.suspend(doctor_id)
+    await lounge.accounts.leaving.leave(doctor_id)
+    await lounge.accounts.leaving.erase_due()
+    again, _ = await her_id(house, others, subject)
+    assert again != doctor_id
+    assert [each.reason for each in lounge.sanctions.of(again)] == ["rude"]
+    who, _ = await lounge.applications.see(again)
+    here = ("refused", "licence_banned") if is_suspended else ("verified", None)
+    assert (who.state, who.reason) == here
 
 
 async def test_an_open_page_is_not_enough_to_link_another_sign_in(

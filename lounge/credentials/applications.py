@@ -17,7 +17,7 @@ from lounge.credentials.roll import BY_HOUSE, HOUSE, HOUSE_REASONS, NOT_LISTED, 
 from lounge.errors import Code, Refusal
 from lounge.house import TEXTS
 from lounge.keys import Keys
-from storage import applications, audit, findings, gate, vouchers
+from storage import applications, audit, findings, gate, oidc_links, vouchers
 from storage.applications import Applicant
 from storage.database import Database
 
@@ -174,9 +174,17 @@ class Applications:
 
     async def _burden(self, claim: Claim) -> None:
         """Whoever left under a sanction comes back under it, before any room opens."""
+        async with self._identity.reading() as connection:
+            marks = await self._marks(connection, claim)
+        for each in marks:
+            await self._inherit(claim.doctor_id, each)
+
+    async def _marks(self, connection: AsyncConnection, claim: Claim) -> list[bytes]:
+        """What she is known again by: her licence, then who she is in other houses."""
+        marks = await oidc_links.subjects(connection, claim.doctor_id)
         if claim.body and claim.licence:
-            licence_mark = mark_of(self._keys.identity, claim.body, claim.licence)
-            await self._inherit(claim.doctor_id, licence_mark)
+            marks.insert(0, mark_of(self._keys.identity, claim.body, claim.licence))
+        return marks
 
     async def _settle(
         self,
@@ -207,15 +215,17 @@ class Applications:
         self, connection: AsyncConnection, claim: Claim, decision: Decision, is_strong: bool
     ) -> Decision:
         """One licence, one account. It is hers once she is verified: a claim alone blocks nobody."""
-        if claim.body is None or claim.licence is None:
-            return decision if is_strong else _numbered(decision)
-        licence_mark = mark_of(self._keys.identity, claim.body, claim.licence)
-        if await applications.is_banned(connection, licence_mark):
+        if (claim.body is None or claim.licence is None) and not is_strong:
+            return _numbered(decision)
+        marks = await self._marks(connection, claim)
+        if any([await applications.is_banned(connection, each) for each in marks]):
             return Decision("refused", "licence_banned")
-        if await applications.holder(connection, licence_mark) not in (None, claim.doctor_id):
+        if not marks:
+            return decision
+        if await applications.holder(connection, marks[0]) not in (None, claim.doctor_id):
             return Decision("refused", "licence_in_use")
         if decision.state == "verified":
-            await applications.hold_mark(connection, claim.doctor_id, licence_mark)
+            await applications.hold_mark(connection, claim.doctor_id, marks[0])
         return decision
 
     @asynccontextmanager
