@@ -425,6 +425,16 @@ async def test_leaving_is_no_way_out_for_who_has_no_licence_number(
     assert (who.state, who.reason) == here
 
 
+async def test_who_has_left_is_signed_in_by_no_house_while_her_rows_are_on_hold(
+    house: House, others: Others
+) -> None:
+    doctor_id, subject = await her_id(house, others)
+    await house.lounge.doctors.hold(doctor_id, True)
+    await house.lounge.accounts.leaving.leave(doctor_id)
+    async with browser_for(house) as browser:
+        assert await go(browser, subject) == "/?oidc=unknown"
+
+
 async def test_an_open_page_is_not_enough_to_link_another_sign_in(
     house: House, others: Others, monkeypatch: pytest.MonkeyPatch
 ) -> None:
