@@ -346,7 +346,7 @@ class Doctors:
     # changing a doctor
 
     async def set_password(self, email: str, code: str, password: str, *, address: str) -> None:
-        """Spend a one-time code; all the doctor's sessions end. Raises Refusal."""
+        """Spend a one-time code; all the doctor's sessions and tokens end. Raises Refusal."""
         email, now, digest = plain_email(email), self._clock(), digest_of(code)
         await self._knocks.count(email, address, now)
         async with self._identity.reading() as connection:
@@ -359,7 +359,7 @@ class Doctors:
             if doctor_id is None:
                 raise Refusal(Code.FORBIDDEN, "password.code")
             await identities.set_password(connection, doctor_id, hashed)
-            await visits.end_sessions(connection, doctor_id, now)
+            await visits.end_all(connection, doctor_id, now)
             await factors.end_halves(connection, doctor_id)
             await self._record(connection, doctor_id, "password_set")
         await self._knocks.forgive(email, address, now)

@@ -228,16 +228,11 @@ async def is_elsewhere(
     return bool(known) and held not in {bytes(each.secret) for each in known}
 
 
-async def end_sessions(connection: AsyncConnection, doctor_id: str, now: int) -> None:
-    mine = update(session).where(session.c.doctor == doctor_id, session.c.ended.is_(None))
-    await connection.execute(mine.values(ended=now))
-
-
 async def end_all(connection: AsyncConnection, doctor_id: str, now: int) -> None:
     """Every session and every token of hers."""
-    await end_sessions(connection, doctor_id, now)
-    mine = update(token).where(token.c.doctor == doctor_id, token.c.ended.is_(None))
-    await connection.execute(mine.values(ended=now))
+    for table in (session, token):
+        mine = update(table).where(table.c.doctor == doctor_id, table.c.ended.is_(None))
+        await connection.execute(mine.values(ended=now))
 
 
 async def add_tokens(

@@ -277,13 +277,17 @@ async def test_tokens_have_a_limit(doctors: Doctors) -> None:
 
 
 @pytest.mark.usefixtures("ana")
-async def test_a_new_password_ends_every_session(stores: Stores, doctors: Doctors) -> None:
+async def test_a_new_password_ends_every_session_and_token(
+    stores: Stores, doctors: Doctors
+) -> None:
     _, secret = await enter(doctors)
     ana = await doctor_by(stores, EMAIL)
+    _, bearer = await doctors.add_token(ana.id, "made by whoever got in")
     code = await doctors.new_code(ana.id)
     before = await stores.epoch()
     await doctors.set_password(EMAIL, code, "quite another", address="192.0.2.1")
     assert await doctors.by_session(secret) is None
+    assert await doctors.by_token(bearer) is None
     assert await stores.epoch() > before
     await refused(doctors)
     assert await enter(doctors, password="quite another")

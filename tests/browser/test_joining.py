@@ -192,7 +192,8 @@ async def test_axe_finds_nothing_on_the_way_in(
     email, name = "chiara@heart.example", "Chiara Canaryfeather"
     window = await opens(**look)
     page = window.page
-    await applies(window, email, name=name, before=flawless)
+    hers = {"country": "US", "body": "us.npi", "licence": "1245319599"}
+    await applies(window, email, name=name, before=flawless, **hers)
     await page.locator('[name="code"]').wait_for()
     await flawless(window)
     await confirms(house, page, email)

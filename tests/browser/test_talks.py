@@ -80,7 +80,7 @@ async def test_what_nobody_has_answered_is_withdrawn_by_asking_once_more(opens: 
     await ana.chooses(await ana.sees(text), "talk")
     await ana.page.get_by_role("button", name="Ask", exact=True).click()
     await ana.page.get_by_role("button", name="Withdraw", exact=True).click()
-    await denis.sees("They have withdrawn this.")
+    await denis.sees("La demande a été retirée.")
 
 
 async def test_a_moderator_hides_what_was_reported_from_a_talk_she_cannot_open(

@@ -11,6 +11,7 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 SCRIPTS = {path: path.read_text("utf-8") for path in (WEB / "static").rglob("*.js")}
 _KEY = re.compile(r"'([a-z_]+(?:\.[a-z_0-9]+)+)'")
 _PREFIX = re.compile(r"(?:`|')([a-z_.]+)\.\$\{|coded\('([a-z_.]+)'")
+_LOOSE = re.compile(r" [;:?!»]|« ")  # a plain space where French wants one that holds
 _UNSAFE = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|\.style\b")
 
 
@@ -22,6 +23,11 @@ def test_every_key_that_a_script_names_is_in_the_catalogue() -> None:
             if key.startswith("lounge."):  # names in the browser's own store
                 continue
             assert key in known or f"{key}.other" in known or key in prefixes, (path.name, key)
+
+
+def test_no_line_of_french_begins_with_a_mark_that_belongs_to_the_one_before() -> None:
+    for key, said in catalogue().items():
+        assert not _LOOSE.search(said["fr"]), key
 
 
 def test_every_prefix_of_keys_that_a_script_builds_is_in_the_catalogue() -> None:
