@@ -110,6 +110,7 @@ class Inside {
     on(this.room, 'face', () => this.#do('faces'));
     on(this.room, 'about', () => this.#do('about'));
     on(this.room, 'drawn', () => this.#maybeRead());
+    on(this.room, 'writable', () => this.current && this.#posted(this.current.id));
     for (const act of ['answer', 'names', 'signals', 'endTalk']) on(this.room, act, ({ detail }) => this.#do(act, detail));
     on(this.room, 'input', ({ target }) => target.id === 'write' && this.current?.talk?.wrote(target.value));
     const ends = [
@@ -178,7 +179,7 @@ class Inside {
     const link = event.target.closest('a[href]');
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    if (link.classList.contains('skip')) return this.room.composer.focus();
+    if (link.classList.contains('skip')) return this.room.focusWriting();
     this.go(placeOf(new URL(link.href)));
   }
 
@@ -282,7 +283,7 @@ class Inside {
     await room.ready().catch(() => {});
     if (room !== this.current || document.activeElement !== before || this.#place.name !== 'room') return;
     if (byTouch() || this.room.composer.hidden) this.room.heading.focus();
-    else this.room.composer.focus();
+    else this.room.focusWriting();
   }
 
   /** What stands at the end of the log, in sight, counts as read; said not more than twice a second. */
@@ -337,7 +338,7 @@ class Inside {
     if (room !== this.current?.id) return;
     const { outbox } = this.lounge;
     const held = outbox.of(room).find(({ state, you }) => state === 'held' && this.current.you.some(({ id }) => id === you));
-    if (held && !this.room.composer.value.trim()) this.#do('takeBack', held);
+    if (held && this.room.canWrite && !this.room.composer.value.trim()) this.#do('takeBack', held);
     this.room.log.changed();
   }
 

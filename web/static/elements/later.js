@@ -16,6 +16,7 @@ const LATER = {
   'account-sheet': 'sheets joining',
   'moderation-board': 'sheets',
   'row-menu': 'dialogs',
+  'message-composer': 'message-composer',
   dialogs: 'dialogs',
   'talk-bar': 'talk',
   palette: 'dialogs',

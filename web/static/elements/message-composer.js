@@ -37,16 +37,13 @@ export class MessageComposer extends HTMLElement {
     this.text.addEventListener('scroll', () => (this.mirror.scrollTop = this.text.scrollTop), { passive: true });
   }
 
-  set limit(limit) {
-    this.#limit = limit;
-  }
-
   get value() {
     return this.text.value;
   }
 
-  /** Ready for a room, empty: the draft is offered when it is known whose it is. */
-  open() {
+  /** Ready for a room, empty: the draft is offered when it is known whose it is. `limit` in code points. */
+  open(limit) {
+    this.#limit = limit;
     this.#context = null;
     this.about.hidden = true;
     this.#verdictGone();

@@ -3,10 +3,9 @@ import { words } from '../parts/words.js';
 import { authorOf } from './message-row.js';
 import { button, h, markButton, put, tell, write } from './dom.js';
 import { later } from './later.js';
-import './message-composer.js';
 import './message-log.js';
 
-/** One room as it is seen: its header, its log, and where one writes. */
+/** One room as it is seen: its header, its log, and, once that is read, where one writes. */
 export class RoomView extends HTMLElement {
   #room = null;
   #listed = () => undefined;
@@ -29,6 +28,7 @@ export class RoomView extends HTMLElement {
       this.notice, this.refusal, this.log, this.composer);
     this.log.addEventListener('act', ({ detail }) => this.#act(detail));
     this.log.addEventListener('drawn', () => this.#signalled());
+    this.log.addEventListener('drawn', () => this.#write(), { once: true });
     this.composer.addEventListener('last', () => this.#editLast());
   }
 
@@ -43,9 +43,9 @@ export class RoomView extends HTMLElement {
     this.draft = draft;
     this.offered = false;
     this.notice.hidden = true;
-    this.composer.limit = limit;
+    this.limit = limit;
     this.log.open(view, unread);
-    this.composer.open();
+    if (this.canWrite) this.composer.open(limit);
     for (const part of [this.bar, this.line]) part?.remove();
     if (view.room.talk) this.#furnish(view.room);
     this.changed();
@@ -72,6 +72,23 @@ export class RoomView extends HTMLElement {
     write(this.notice, text);
   }
 
+  /** Puts the hand where one writes, as soon as there is a place for it. */
+  focusWriting() {
+    if (this.canWrite) return this.composer.focus();
+    this.wanted = document.activeElement;
+  }
+
+  /** What is written with is fetched once there is something to read. */
+  async #write() {
+    await later('message-composer');
+    this.canWrite = true;
+    this.composer.open(this.limit);
+    this.offered = false;
+    this.#speak();
+    if (this.wanted && this.wanted === document.activeElement && !this.composer.hidden) this.composer.focus();
+    tell(this, 'writable');
+  }
+
   #facts(listed) {
     const { mode, state, present } = this.#room;
     const line = { live: 'room.live', refused: '', replaying: 'connection.catching_up' }[state] ?? 'room.not_live';
@@ -94,6 +111,7 @@ export class RoomView extends HTMLElement {
   #speak() {
     const { face, id, mode, state } = this.#room;
     this.composer.hidden = id === 'me' || state === 'refused';
+    if (!this.canWrite) return;
     if (face && !this.offered) {
       this.offered = true;
       this.composer.offer(this.draft());
@@ -122,9 +140,9 @@ export class RoomView extends HTMLElement {
   }
 
   #act({ act, entry }) {
-    if (act === 'reply') this.composer.replyTo(entry, authorOf(entry));
-    else if (act === 'edit') this.composer.edit(entry);
-    else tell(this, 'ask', { act, entry });
+    if (act !== 'reply' && act !== 'edit') return tell(this, 'ask', { act, entry });
+    if (!this.canWrite) return undefined;
+    return act === 'reply' ? this.composer.replyTo(entry, authorOf(entry)) : this.composer.edit(entry);
   }
 
   #editLast() {
