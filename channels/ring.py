@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 RING_ENTRIES = 512
 RING_BYTES = 1024 * 1024
@@ -114,6 +115,15 @@ class Ring:
             else:
                 high = middle
         return self._slots[low].item.seq
+
+    def is_quiet(self, after: int, upto: int) -> bool:
+        """Whether all in (`after`, `upto`] is held, and none of it is about an earlier entry."""
+        if after + 1 < self.first or upto > self.head:
+            return False
+        start = after + 1 - self.first
+        return all(
+            slot.item.about is None for slot in islice(self._slots, start, start + upto - after)
+        )
 
     def _slot(self, seq: int) -> _Slot | None:
         at = seq - self.first

@@ -21,6 +21,7 @@ from storage.acts import (
     Act,
     CidConflict,
     Draft,
+    Elsewhere,
     Letter,
     Missed,
     Noted,
@@ -56,6 +57,11 @@ class Seat:
     home: str = ""
     turns: Turns = field(default_factory=Turns)
 
+    @property
+    def consult(self) -> bool:
+        """Whether the room is a consult."""
+        return self.room.kind == "consult"
+
     def __post_init__(self) -> None:
         self.home = self.home or (self.talk.talk.origin if self.talk else self.room.id)
 
@@ -77,6 +83,9 @@ class Plan:
     persona: PersonaRow | None = None
     letters: tuple[Letter, ...] = ()
     noted: Noted | None = None
+    also: tuple[Draft, ...] = ()
+    """Entries that follow `draft` in the same room."""
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 class Acting:
@@ -103,7 +112,11 @@ class Acting:
 
     def request(self, seat: Seat, cid: str, *fields: object) -> Request:
         """Keyed by the client id, which is kept nowhere: neither hash can be tried without it."""
-        scope = f"{seat.guest.doctor.id}\n{seat.room.id}\n{cid}\n"
+        return self.request_of(seat.guest.doctor.id, seat.room.id, cid, *fields)
+
+    def request_of(self, doctor_id: str, scope: str, cid: str, *fields: object) -> Request:
+        """The same of somebody who has no seat yet: `scope` stands for the room."""
+        scope = f"{doctor_id}\n{scope}\n{cid}\n"
         content = scope + json.dumps(fields, ensure_ascii=False)
         return Request(self._hash("who" + scope), self._hash("what" + content))
 
@@ -223,12 +236,13 @@ def _act(seat: Seat, request: Request, plan: Plan) -> Act:
         dedup=request.dedup,
         fingerprint=request.fingerprint,
         epoch=seat.guest.epoch,
-        drafts=() if draft is None else (draft,),
+        drafts=plan.also if draft is None else (draft, *plan.also),
         steps=plan.steps,
         persona=plan.persona,
         letters=plan.letters,
         noted=plan.noted,
         scrub=draft is not None and draft.kind == "redact",
+        elsewhere=plan.elsewhere,
     )
 
 

@@ -143,7 +143,8 @@ class Asking:
     async def _author(self, seat: Seat, seq: int) -> bytes:
         async with self._database.reading() as connection:
             was = await entries.standing(connection, seat.number, seq)
-        if was is None or was.kind != "say" or was.redacted is not None or was.persona is None:
+        spoke = was is not None and was.kind in ("say", "consult.open") and was.redacted is None
+        if was is None or not spoke or was.persona is None:
             raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
         return was.persona
 

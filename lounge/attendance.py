@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,9 @@ from channels.hub import LiveRoom, Place
 from channels.log import asked
 from lounge import policy, private
 from lounge.belongings import Shelf
+from lounge.cases import Case, Opened
+from lounge.changes import Change
+from lounge.consults import is_consult
 from lounge.conversation import Outcome, Seat
 from lounge.doctors import Doctor
 from lounge.door import Guest
@@ -42,6 +45,8 @@ class Arrival:
     seat: Seat | None
     start: int
     reset: Literal["unknown_cursor", "beyond_retention"] | None
+    changes: Sequence[Change] = ()
+    """In a consult: what the guest has read and has not acknowledged that it was changed."""
 
     @property
     def head(self) -> int:
@@ -123,7 +128,10 @@ class Attendance:
             start = await self._fresh(live)
         else:
             start = since + 1 if since else live.oldest  # never past what retention took meanwhile
-        return Arrival(room, live, seat, start, None if place is Place.KNOWN else place.value)
+        return Arrival(
+            *(room, live, seat, start, None if place is Place.KNOWN else place.value),
+            changes=await self._changes(seat, live),
+        )
 
     def enter(self, arrival: Arrival, arrived: Callable[[int], None]) -> Cursor:
         """Take the place, and be counted: of a former cursor there nothing more is sent.
@@ -228,6 +236,14 @@ class Attendance:
         members = self._lounge.personas.crowd.members(self.seat(room).home)
         return members, members < FEW
 
+    # -- cases ---------------------------------------------------------------------------------------
+
+    async def open_case(
+        self, case: Case, face: Face | None, exact: bool | None, cid: str
+    ) -> Opened:
+        """Put a case to everybody; its room becomes one of the guest's own."""
+        return await self._lounge.cases.open(self._guest, self._shelf, case, face, exact, cid)
+
     # -- in talks --------------------------------------------------------------------------------
 
     async def answer_talk(self, talk: str, accept: bool, cid: str) -> Outcome:
@@ -275,6 +291,16 @@ class Attendance:
         await self._lounge.door.stands(self._guest)
         return stretch
 
+    async def _changes(self, seat: Seat | None, live: LiveRoom) -> list[Change]:
+        if seat is None or not seat.consult:
+            return []
+        return await self._lounge.changes.waiting(seat, self._shelf, live.ring)
+
+    async def acknowledge(self, room: str, seq: int) -> None:
+        """In a consult: the guest has seen that change of what had been read."""
+        self._lounge.limits.spend(CHANGES, self._guest.doctor.id)
+        await self._lounge.changes.acknowledge(self.seat(room), self._shelf, seq)
+
     async def read(self, room: str, seq: int) -> None:
         """Move the read mark forward, at most to the head."""
         self.must_be_in(room)
@@ -284,6 +310,10 @@ class Attendance:
         count = live.ring.count_at(seq) if live else None
         if count is None:
             count = await self._lounge.transcript.count_at(name, seq)
+        seat = self._seats.get(room)
+        if seat is not None and seat.consult:
+            ring = live.ring if live else None
+            await self._lounge.changes.pass_over(seat, self._shelf, ring, seq)
         self._shelf.read(room, seq, count)
 
     async def search(
@@ -351,6 +381,8 @@ class Attendance:
     def _find(self, room_id: str) -> Room | None:
         if is_talk(room_id):
             return self._lounge.talks.room(self._shelf, room_id)
+        if is_consult(room_id):
+            return self._lounge.consults.room(room_id)
         return self._lounge.rooms.find(room_id)
 
     def _be_here(self, room: str, talk: TalkPlace | None) -> None:
@@ -385,6 +417,8 @@ async def readable(lounge: Lounge, doctor: Doctor, room: str) -> str:
     """The hub's name of a room that this doctor may read. Raises Refusal."""
     if is_talk(room):
         return (await lounge.talks.admit(doctor, room)).talk.slug
+    if is_consult(room):
+        return (await lounge.consults.admit(doctor, room)).id
     if room != private.ROOM:
         return policy.admit(doctor, room, lounge.rooms).id
     if not doctor.verified:

@@ -15,10 +15,12 @@ from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.errors import Code, Refusal
 from lounge.gathered import Gathered
 from lounge.keys import Keys
+from lounge.told import Spent, Told
 from storage import belongings
 from storage.belongings import Kept
 from storage.database import Database, StorageError
@@ -29,6 +31,7 @@ MOST_OWN = 50
 MOST_PINNED = 200
 MOST_MARKS = 200
 MOST_IGNORED = 200
+MOST_CHANGES = 200
 ANY_ROOM = ""
 """Under this `faces` holds the one worn where none was chosen."""
 LATEST_SECONDS = 60.0
@@ -37,11 +40,16 @@ _LABEL = "belongings"
 _random = SystemRandom()
 
 
+Changed = tuple[str, int, int]
+"""In a room, the entry at a seq was last changed by the one at another."""
+
+
 class Things(msgspec.Struct, frozen=True):
     """What the sealed row holds. Rooms come most recent first; marks and faces, last.
 
     By room: the face worn there, the faces whose badge is exact, how many personas were retired, and the ids
-    of those whom she does not wish to read.
+    of those whom she does not wish to read. Of consults, what changed after she had read it and waits for her
+    word, and what she has acknowledged: the last of each, as room, target and seq.
     """
 
     own: tuple[str, ...] = ()
@@ -52,6 +60,10 @@ class Things(msgspec.Struct, frozen=True):
     retired: dict[str, int] = {}
     ignored: dict[str, tuple[str, ...]] = {}
     signals: bool = True
+    changed: tuple[Changed, ...] = ()
+    acknowledged: tuple[Changed, ...] = ()
+    told: Told = Told()
+    spent: Spent = Spent()
 
 
 Change = Callable[[Things], Things]
@@ -148,6 +160,28 @@ class Shelf:
         """Turn the switch of `signals`."""
         self._change(("signals", ""), lambda things: msgspec.structs.replace(things, signals=on))
 
+    def changed(self, room: str) -> dict[int, int]:
+        """What has changed there since she read it and is not acknowledged: the last change, by target."""
+        return _by_target(self._things.changed, room)
+
+    def acknowledged(self, room: str) -> dict[int, int]:
+        """The last change there that she has acknowledged, by target."""
+        return _by_target(self._things.acknowledged, room)
+
+    def learn(self, room: str, target: int, seq: int) -> None:
+        """What she has read at `target` was changed at `seq`: it waits until she acknowledges it."""
+        change: Change = lambda things: _learned(things, room, target, seq)  # noqa: E731
+        if change(self._things) is self._things:
+            return
+        self._change((f"changed {target}", room), change)
+
+    def acknowledge(self, room: str, target: int, seq: int) -> None:
+        """She has seen that change, and those of the same entry before it."""
+        change: Change = lambda things: _acknowledging(things, room, target, seq)  # noqa: E731
+        if change(self._things) is self._things:
+            return
+        self._change((f"acknowledged {target}", room), change)
+
     def _change(self, what: tuple[str, str], change: Change) -> None:
         """The last change of a kind and room is the one that counts."""
         self._things = change(self._things)
@@ -160,8 +194,11 @@ class Shelf:
         for what, change in done.items():
             if self._pending.get(what) is change:
                 del self._pending[what]
-        self._things = _applied(base, self._pending)
+        self._stand_on(base)
         return not self._pending
+
+    def _stand_on(self, base: Things) -> None:
+        self._things = _applied(base, self._pending)
 
 
 class Belongings:
@@ -195,6 +232,37 @@ class Belongings:
                 self._shelves[doctor_id] = shelf
         return shelf
 
+    async def kept(self, doctor_id: str) -> Things:
+        """Her things as the store has them, whichever process wrote them. Raises Refusal, StorageError."""
+        found = await self._kept.get(doctor_id)
+        if found is None:
+            raise Refusal(Code.NOT_FOUND, "session.none")
+        return self._opened(doctor_id, found)
+
+    async def held(self, connection: AsyncConnection, doctor_id: str) -> Things | None:
+        """The same, nobody else's to change until the commit. None: she is gone."""
+        rows = await belongings.locked(connection, [doctor_id], self._clock())
+        return self._opened(doctor_id, rows[doctor_id]) if doctor_id in rows else None
+
+    async def put(self, connection: AsyncConnection, doctor_id: str, things: Things) -> None:
+        """Replace what was `held`: for what is not to be late."""
+        sealed = {doctor_id: self._sealed(doctor_id, things)}
+        await belongings.put(connection, sealed, self._clock())
+        if (shelf := self._shelves.get(doctor_id)) is not None:
+            shelf._stand_on(things)
+
+    async def told_of(self, specialties: Collection[str]) -> dict[str, Told]:
+        """What the verified doctors of these specialties wish to be told, of those who keep anything."""
+        told: dict[str, Told] = {}
+        after = ""
+        while True:
+            async with self._identity.reading() as connection:
+                page = await belongings.of_specialties(connection, specialties, after, _BATCH)
+            if not page:
+                return told
+            after = max(page)
+            told |= await asyncio.to_thread(self._told, page)
+
     async def run(self) -> None:
         """Write what changed, again and again, 0 to 60 seconds late and many doctors together."""
         while True:
@@ -222,6 +290,9 @@ class Belongings:
     async def _read(self, doctor_ids: Collection[str]) -> dict[str, Kept]:
         async with self._identity.reading() as connection:
             return await belongings.of(connection, doctor_ids)
+
+    def _told(self, page: Mapping[str, Kept]) -> dict[str, Told]:
+        return {id: self._opened(id, kept).told for id, kept in page.items()}
 
     def _note(self, shelf: Shelf) -> None:
         self._due[shelf.doctor_id] = shelf
@@ -305,6 +376,34 @@ def _ignoring(things: Things, room: str, persona: str, on: bool) -> Things:
     others = tuple(other for other in things.ignored.get(room, ()) if other != persona)
     ignored = (*others, persona) if on else others
     return msgspec.structs.replace(things, ignored=_with(things.ignored, room, ignored))
+
+
+def _learned(things: Things, room: str, target: int, seq: int) -> Things:
+    known = max(
+        _by_target(things.changed, room).get(target, 0),
+        _by_target(things.acknowledged, room).get(target, 0),
+    )
+    if seq <= known:
+        return things
+    return msgspec.structs.replace(things, changed=_noted(things.changed, room, target, seq))
+
+
+def _acknowledging(things: Things, room: str, target: int, seq: int) -> Things:
+    if seq <= _by_target(things.acknowledged, room).get(target, 0):
+        return things
+    left = tuple(each for each in things.changed if each[:2] != (room, target) or each[2] > seq)
+    done = _noted(things.acknowledged, room, target, seq)
+    return msgspec.structs.replace(things, changed=left, acknowledged=done)
+
+
+def _noted(noted: tuple[Changed, ...], room: str, target: int, seq: int) -> tuple[Changed, ...]:
+    """The newest last; the oldest go when there are too many."""
+    others = tuple(each for each in noted if each[:2] != (room, target))
+    return (*others, (room, target, seq))[-MOST_CHANGES:]
+
+
+def _by_target(noted: tuple[Changed, ...], room: str) -> dict[int, int]:
+    return {target: seq for where, target, seq in noted if where == room}
 
 
 def _with(

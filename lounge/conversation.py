@@ -11,16 +11,19 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from limits import RateLimitItem
 
 from lounge import guard, policy
 from lounge.acting import Acting, Plan, Request, Seat, may_add
+from lounge.advice import HIDDEN_TOGETHER, PLAN, Advice
 from lounge.belongings import Shelf
+from lounge.consults import Consults, is_consult, words_of
 from lounge.door import Door, Guest
 from lounge.errors import Code, Refusal
+from lounge.events import Sort
 from lounge.faces import Dress, Ids, Met, Wardrobe, Worn, face_of
 from lounge.gathered import Gathered
 from lounge.keys import Keys
@@ -33,7 +36,7 @@ from lounge.talks import Place, Talks, is_talk
 from lounge.titles import Title
 from lounge.turns import Turn
 from storage import entries, index, personas, reports
-from storage.acts import Draft, Letter, Noted, Outcome
+from storage.acts import Draft, Letter, Noted, Outcome, PersonaRow, Step
 from storage.database import Database
 from storage.entries import Shown, Standing
 from storage.tokenizer import index_terms
@@ -51,6 +54,7 @@ REPORT_KINDS = frozenset(
         "other",
     }
 )
+_SAYS = frozenset({"say"})
 THANKS = "🙏"
 """The reaction that says that an entry helped; nobody thanks herself."""
 
@@ -71,6 +75,20 @@ class Seals(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """An entry with its persona: `row` goes into the same act, and `recorded` is called after it."""
+
+    draft: Draft
+    row: PersonaRow | None
+    worn: Worn
+
+    def recorded(self, outcome: Outcome) -> None:
+        """The act is done."""
+        if self.row is not None and not outcome.duplicate:
+            self.worn.recorded(outcome.name)
+
+
 class Conversation:
     """The rules of speaking, over one writer. Raises Refusal for whatever it declines."""
 
@@ -87,8 +105,10 @@ class Conversation:
         doctor_ids: Callable[[], Awaitable[list[str]]],
         real_name: Callable[[str], Awaitable[str]],
         talks: Talks,
+        consults: Consults,
         sanctions: Sanctions | None = None,
         seals: Seals | None = None,
+        advice: Advice | None = None,
     ) -> None:
         """`real_name` of a doctor's id: asked only by her own act."""
         self._database = database
@@ -99,8 +119,10 @@ class Conversation:
         self._doctor_ids = doctor_ids
         self._real_name = real_name
         self._talks = talks
+        self._consults = consults
         self._sanctions = sanctions
         self._seal = seals.seal if seals else _unsealed
+        self._advice = advice
         self._numbers: dict[str, int] = {}
         self._rows = Gathered(self._rows_of)
         self._acting = Acting(
@@ -118,7 +140,14 @@ class Conversation:
         """Let a guest into a room, as whoever they are there. Asked anew on every join."""
         if is_talk(room_id):
             return await self.seat_at(guest, await self._talks.admit(guest.doctor, room_id))
+        if is_consult(room_id):
+            room = await self._consults.admit(guest.doctor, room_id)
+            return await self.seat_in(guest, room, shelf)
         room = policy.admit(guest.doctor, room_id, self._catalogue)
+        return await self.seat_in(guest, room, shelf)
+
+    async def seat_in(self, guest: Guest, room: Room, shelf: Shelf) -> Seat:
+        """A seat in a room that they were let into, or that they are about to open."""
         number = await self.number(room.id)
         ids = Ids(self._personas, guest.doctor.id, room.id)
         rows = await self._rows.get(ids.to_look_up(shelf.retired(room.id))) or {}
@@ -140,7 +169,8 @@ class Conversation:
         home = await self._talks.home_of(room_id)
         dress = Met(self._personas, lambda: guest.doctor, secrets.token_bytes(16), _NOBODY)
         number = await self.number(room_id)
-        room = Room(room_id, Title("", ""), "talk" if is_talk(room_id) else "", listed=False)
+        kind = "talk" if is_talk(room_id) else "consult" if is_consult(room_id) else ""
+        room = Room(room_id, Title("", ""), kind, listed=False)
         return Seat(guest, room, number, dress, b"", b"", home=home)
 
     def _seated(
@@ -167,19 +197,27 @@ class Conversation:
     # -- speaking --------------------------------------------------------------------------------
 
     async def say(
-        self, seat: Seat, cid: str, text: str, reply_to: int | None, face: Face | None
+        self,
+        seat: Seat,
+        cid: str,
+        text: str,
+        reply_to: int | None,
+        face: Face | None,
+        sort: Sort | None = None,
     ) -> Outcome:
-        """Add a message, with that face or the one worn here.
+        """Add a message, with that face or the one worn here; in a consult perhaps of a `sort`.
 
         The act is queued before the first await, so that order is kept; or its turn is taken before it.
         """
-        request = self.request(seat, cid, "say", text, reply_to, face)
-        if not seat.dress.needs_name(face):
-            return await self._say(seat, request, text, reply_to, face)
+        sorts = () if sort is None else (sort,)
+        request = self.request(seat, cid, "say", text, reply_to, face, *sorts)
+        if not seat.consult and not seat.dress.needs_name(face):
+            return await self._say(seat, request, text, reply_to, face, sort)
         turn = seat.turns.take()
         try:
-            await self.call(seat)
-            return await self._say(seat, request, text, reply_to, face, turn)
+            if seat.dress.needs_name(face):
+                await self.call(seat)
+            return await self._say(seat, request, text, reply_to, face, sort, turn)
         finally:
             turn.end()
 
@@ -190,17 +228,20 @@ class Conversation:
         text: str,
         reply_to: int | None,
         face: Face | None,
+        sort: Sort | None,
         turn: Turn | None = None,
     ) -> Outcome:
         try:
             self._may_speak(seat, text, SAYS)
             worn = seat.dress.wears(face)
+            besides = await self._besides(seat, sort, reply_to)
         except Refusal as refusal:
             return await self._acting.recalled(request, refusal)
-        draft = _spoken("say", text, worn, reply_to, tuple(index_terms(text)))
+        draft = _spoken("say", text, worn, reply_to, tuple(index_terms(text)), sort)
         steps = () if reply_to is None else (entries.say_stands(seat.number, reply_to),)
         row = seat.dress.introduction(worn, self._seal)
-        outcome = await self._acting.commit(seat, request, Plan(draft, steps, row), turn)
+        plan = Plan(draft, (*steps, *besides), row)
+        outcome = await self._acting.commit(seat, request, plan, turn)
         if row is not None and not outcome.duplicate:
             worn.recorded(outcome.name)
         return outcome
@@ -222,8 +263,9 @@ class Conversation:
             self._clean(reason or "")
         except Refusal as refusal:
             return await self._acting.recalled(request, refusal)
+        kinds = entries.HIDEABLE if policy.may_moderate(seat.guest.doctor) else _SAYS
         return await self._change(
-            seat, request, seq, lambda was: self._redact(seat, seq, reason, was)
+            seat, request, seq, lambda was: self._redact(seat, seq, reason, was), kinds
         )
 
     async def react(self, seat: Seat, seq: int, cid: str, emoji: str, on: bool) -> Outcome:
@@ -239,9 +281,9 @@ class Conversation:
             return await self._acting.recalled(request, refusal)
         body = {"emoji": emoji, "on": on}
         draft = _draft("react", body, seat.reactor, seq)
-        not_by = seat.dress.ids if on and emoji == THANKS else ()
+        not_by = seat.dress.ids if on and _own(seat, emoji) else ()
         steps = (
-            entries.say_stands(seat.number, seq, not_by=not_by),
+            entries.say_stands(seat.number, seq, not_by=not_by, in_force=on),
             entries.put_reaction(
                 self._database.is_sqlite, seat.number, seq, emoji, seat.reactor, on
             ),
@@ -280,9 +322,23 @@ class Conversation:
 
     # -- the acts --------------------------------------------------------------------------------
 
+    async def _besides(
+        self, seat: Seat, sort: Sort | None, reply_to: int | None
+    ) -> tuple[Step, ...]:
+        """What a say in a consult does besides. Anywhere else nothing, and nothing is waited for."""
+        if seat.consult and self._advice is not None:
+            return await self._advice.saying(seat, sort, reply_to)
+        if sort is not None:
+            raise Refusal(Code.INVALID, "refusal.consult_only", field="sort")
+        return ()
+
     async def _edit(self, seat: Seat, seq: int, text: str, was: Standing) -> Plan:
         if was.persona is None or not policy.may_edit(was.persona in seat.dress.ids):
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
+        letters: tuple[Letter, ...] = ()
+        if seat.consult and self._advice is not None:
+            self._advice.may_correct(was)
+            letters = await self._advice.changed(seat, seq)
         draft = _spoken("edit", text, seat.dress.said(was.persona, was.shown), seq)
         is_sqlite = self._database.is_sqlite
         steps = (
@@ -290,20 +346,47 @@ class Conversation:
             index.removal(is_sqlite, seat.number, seq, index_terms(was.text)),
             index.addition(is_sqlite, seat.number, seq, index_terms(text)),
         )
-        return Plan(draft, steps)
+        return Plan(draft, steps, letters=letters)
+
+    async def _withdraw(
+        self, advice: Advice, seat: Seat, seq: int, reason: str | None, was: Standing
+    ) -> Plan:
+        """In a consult its words stay; only the search finds them no more."""
+        assert was.persona is not None
+        advice.may_change(was)
+        body: dict[str, object] = {} if reason is None else {"reason": reason}
+        draft = _draft("withdraw", body, None, seq)
+        removal = index.removal(self._database.is_sqlite, seat.number, seq, index_terms(was.text))
+        mark = entries.mark_withdrawn(seat.number, seq, was.persona, was.edited)
+        trace = await advice.trace(seat, was)
+        return Plan(
+            _shown(draft, seat.dress.said(was.persona, was.shown)),
+            (mark, removal, *trace.steps),
+            letters=await advice.changed(seat, seq),
+            also=trace.also,
+            elsewhere=trace.elsewhere,
+        )
 
     async def _redact(self, seat: Seat, seq: int, reason: str | None, was: Standing) -> Plan:
-        is_own = was.persona in seat.dress.ids
+        is_own = was.persona in seat.dress.ids and was.kind == "say"
+        if is_own and seat.consult and self._advice is not None:
+            return await self._withdraw(self._advice, seat, seq, reason, was)
         if not is_own and (seat.talk or not policy.may_redact(seat.guest.doctor, is_own)):
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
         if not is_own and not reason:
             raise Refusal(Code.INVALID, "refusal.reason_needed", field="reason")
         body: dict[str, object] = {"role": "author" if is_own else "moderator", "reason": reason}
         draft = _draft("redact", body, was.persona if is_own else None, seq)
-        removal = index.removal(self._database.is_sqlite, seat.number, seq, index_terms(was.text))
         letters = () if is_own else await self._letter_to_author(seat, seq, was, reason)
-        steps = (*entries.erase(seat.number, seq, was.edited), removal)
+        steps = tuple(entries.erase(seat.number, seq, was.edited, was.withdrawn))
+        if (words := _searched(was)) is not None:
+            terms = index_terms(words)
+            steps += (index.removal(self._database.is_sqlite, seat.number, seq, terms),)
         noted = None if is_own else _hiding(seat, seq, reason)
+        if was.kind in HIDDEN_TOGETHER and self._advice is not None:
+            rest = await self._advice.hiding(seat, seq, was, body)
+            steps += rest.steps
+            return Plan(draft, steps, letters=letters, noted=noted, elsewhere=rest.elsewhere)
         return Plan(draft, steps, letters=letters, noted=noted)
 
     async def _letter_to_author(
@@ -312,21 +395,27 @@ class Conversation:
         if was.persona is None:
             return ()
         doctor_ids, face = await self._doctor_ids(), face_of(was.shown)
-        doctor_id = await self._personas.owner(was.persona, seat.home, doctor_ids, face)
+        home = str(was.body.get("consult", seat.home))  # a card is by its author in the consult
+        doctor_id = await self._personas.owner(was.persona, home, doctor_ids, face)
         if doctor_id is None:
             return ()
         notice = {"notice": "hidden", "about": seat.room.id, "target": seq, "reason": reason}
         return (letter(self._keys, doctor_id, notice, at=_now()),)
 
     async def _change(
-        self, seat: Seat, request: Request, seq: int, plan: Callable[[Standing], Awaitable[Plan]]
+        self,
+        seat: Seat,
+        request: Request,
+        seq: int,
+        plan: Callable[[Standing], Awaitable[Plan]],
+        kinds: Collection[str] = _SAYS,
     ) -> Outcome:
         """Compare and set: read how the say stands, and try again if it changed meanwhile."""
 
         async def look_and_plan() -> Plan:
             async with self._database.reading() as connection:
                 was = await entries.standing(connection, seat.number, seq)
-            if was is None or was.kind != "say" or was.redacted is not None:
+            if was is None or was.kind not in kinds or was.redacted is not None:
                 raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
             return await plan(was)
 
@@ -342,8 +431,10 @@ class Conversation:
             was = None if made else await entries.standing(connection, seat.number, seq)
         if made is not None:
             return Outcome((made,), duplicate=True)
-        if was is not None and emoji == THANKS and was.persona in seat.dress.ids:
-            raise Refusal(Code.FORBIDDEN, "refusal.own_thanks")
+        if was is not None and _own(seat, emoji) and was.persona in seat.dress.ids:
+            raise Refusal(Code.FORBIDDEN, f"refusal.own_{_own(seat, emoji)}")
+        if was is not None and was.withdrawn is not None and was.redacted is None:
+            raise Refusal(Code.FORBIDDEN, "refusal.withdrawn")
         raise refusal
 
     # -- faces -----------------------------------------------------------------------------------
@@ -388,6 +479,10 @@ class Conversation:
         """What makes a repetition of a command the same."""
         return self._acting.request(seat, cid, *fields)
 
+    def request_of(self, guest: Guest, scope: str, cid: str, *fields: object) -> Request:
+        """The same for what is done in no room; `scope` stands for one."""
+        return self._acting.request_of(guest.doctor.id, scope, cid, *fields)
+
     async def receipt(self, request: Request) -> Outcome | None:
         """The first answer, if it was done before."""
         return await self._acting.receipt(request)
@@ -408,14 +503,41 @@ class Conversation:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
         policy.stays(seat.guest.doctor, seat.room, self._catalogue)
 
-    def may_be_heard(self, seat: Seat) -> None:
-        """They are not muted."""
-        if self._sanctions is not None:
-            self._sanctions.may_speak(seat.guest.doctor.id, seat.room.id)
+    def may_be_heard(self, seat: Seat, *others: str) -> None:
+        """They are not muted here, nor in these other rooms."""
+        for room_id in (seat.room.id, *others):
+            if self._sanctions is not None:
+                self._sanctions.may_speak(seat.guest.doctor.id, room_id)
+
+    def clean(self, text: str, field: str, most: int) -> None:
+        """There is something in it, at most so many code points, and nothing that leads to a person."""
+        if not text.strip():
+            raise Refusal(Code.INVALID, "refusal.empty", field=field)
+        if len(text) > most:
+            raise Refusal(Code.TOO_LONG, "refusal.too_long", most=most, field=field)
+        held = guard.examine(text)
+        if held:
+            raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy", spans=held, field=field)
 
     def draft(self, seat: Seat, kind: str) -> Draft:
         """An entry without words, as whoever they are here."""
         return _shown(_draft(kind, {}, None, None), seat.dress.wears())
+
+    async def voiced(
+        self,
+        seat: Seat,
+        kind: str,
+        body: dict[str, object],
+        *,
+        face: Face | None = None,
+        target: int | None = None,
+    ) -> Voiced:
+        """An entry as whoever they are here, with that face or the one worn. Raises Refusal."""
+        if seat.dress.needs_name(face):
+            await self.call(seat)
+        worn = seat.dress.wears(face)
+        draft = _shown(_draft(kind, body, None, target), worn)
+        return Voiced(draft, seat.dress.introduction(worn, self._seal), worn)
 
     # -- rules -----------------------------------------------------------------------------------
 
@@ -439,9 +561,15 @@ class Conversation:
 
 
 def _spoken(
-    kind: str, text: str, worn: Worn, target: int | None, terms: tuple[str, ...] | None = None
+    kind: str,
+    text: str,
+    worn: Worn,
+    target: int | None,
+    terms: tuple[str, ...] | None = None,
+    sort: Sort | None = None,
 ) -> Draft:
-    draft = _draft(kind, {"text": text}, None, target)
+    body: dict[str, object] = {"text": text}
+    draft = _draft(kind, body if sort is None else {**body, "sort": sort}, None, target)
     return replace(_shown(draft, worn), is_say=kind == "say", terms=terms)
 
 
@@ -451,6 +579,20 @@ def _shown(draft: Draft, worn: Worn) -> Draft:
     return replace(
         draft, persona=persona.id, face=persona.face, badge=worn.badge, name=persona.name
     )
+
+
+def _searched(was: Standing) -> str | None:
+    """The words by which an entry is found, just as they went into the index."""
+    if was.kind == "consult.open":
+        return words_of(was.body)
+    return was.text if was.kind == "say" and was.withdrawn is None else None
+
+
+def _own(seat: Seat, emoji: str) -> str | None:
+    """What a reaction says that nobody says of her own."""
+    if emoji == PLAN and seat.consult:
+        return "plan"
+    return "thanks" if emoji == THANKS else None
 
 
 def _hiding(seat: Seat, seq: int, reason: str | None) -> Noted:

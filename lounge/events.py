@@ -11,6 +11,14 @@ from msgspec import UNSET, Meta, UnsetType
 Seq = Annotated[int, Meta(ge=0, description="Place in a room: 1, 2, 3… without holes.")]
 Time = Annotated[str, Meta(description="RFC 3339, UTC.")]
 Emoji = Annotated[str, Meta(min_length=1, max_length=16)]
+Count = Annotated[int, Meta(ge=0)]
+Urgency = Literal["routine", "today", "now"]
+Phase = Literal["open", "revealed", "decided", "outcome"]
+Age = Literal["newborn", "infant", "child", "adolescent", "18-39", "40-59", "60-79", "80+"]
+"""Bands: an age in years could be somebody's."""
+Sex = Literal["female", "male", "other"]
+Sort = Literal["warning", "question"]
+"""What may be said in a consult before the reveal: do this first; or, tell me more."""
 
 
 class Badge(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,13 +54,26 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     at: Time
 
 
+class Version(msgspec.Struct, frozen=True):
+    """What a say in a consult read until it was corrected `at` that time."""
+
+    at: Time
+    text: str
+
+
 class SayEvent(_Event, frozen=True, kw_only=True, tag="say"):
-    """A message. `edited`, `reactions` and `as_of` are there when it is served as it stands at `as_of`."""
+    """A message. `edited`, `reactions` and `as_of` are there when it is served as it stands at `as_of`.
+
+    So are, in a consult, `versions`: its earlier texts, the oldest first; and `withdrawn`: the seq of that.
+    """
 
     by: By
     text: str
     reply_to: Seq | UnsetType = UNSET
+    sort: Sort | UnsetType = UNSET
     edited: Seq | UnsetType = UNSET
+    versions: list[Version] | UnsetType = UNSET
+    withdrawn: Seq | UnsetType = UNSET
     reactions: dict[str, int] | UnsetType = UNSET
     as_of: Seq | UnsetType = UNSET
 
@@ -64,6 +85,14 @@ class EditEvent(_Event, frozen=True, kw_only=True, tag="edit"):
     target: Seq
     text: str
     as_of: Seq | UnsetType = UNSET
+
+
+class WithdrawEvent(_Event, frozen=True, kw_only=True, tag="withdraw"):
+    """In a consult: its author no longer stands by the say at `target`. Its words stay, struck through."""
+
+    by: By
+    target: Seq
+    reason: str | UnsetType = UNSET
 
 
 class RedactEvent(_Event, frozen=True, kw_only=True, tag="redact"):
@@ -108,7 +137,172 @@ class NoticeEvent(_Event, frozen=True, kw_only=True, tag="notice"):
     until: Time | UnsetType = UNSET
 
 
-Event = SayEvent | EditEvent | RedactEvent | ReactEvent | EndEvent | TombstoneEvent | NoticeEvent
+class ConsultState(msgspec.Struct, frozen=True):
+    """How far a consult has come, and how many opinions are in, as all are told.
+
+    `withdrawn`: how many were taken back after they could be read.
+    """
+
+    phase: Phase
+    opinions: Count
+    withdrawn: Count | UnsetType = UNSET
+
+
+class ConsultOpenEvent(_Event, frozen=True, kw_only=True, tag="consult.open"):
+    """A case, the first entry of its own room; `state` is that of `as_of`, if it is there."""
+
+    by: By
+    question: str
+    decision: str | UnsetType = UNSET
+    age: Age | UnsetType = UNSET
+    sex: Sex | UnsetType = UNSET
+    presentation: str | UnsetType = UNSET
+    findings: str | UnsetType = UNSET
+    tried: str | UnsetType = UNSET
+    urgency: Urgency
+    specialties: list[str]
+    closes: Time
+    enough: int
+    state: ConsultState
+    as_of: Seq | UnsetType = UNSET
+
+
+class ConsultCardEvent(_Event, frozen=True, kw_only=True, tag="consult.card"):
+    """A case is announced in a room that it asks; `by` is who its author is in the consult."""
+
+    by: By
+    consult: str
+    question: str
+    urgency: Urgency
+    specialties: list[str]
+    closes: Time
+    state: ConsultState
+    as_of: Seq | UnsetType = UNSET
+
+
+class Opinion(msgspec.Struct, frozen=True):
+    """One doctor's ranked opinion, the likeliest first; `badge` only to who is shown each by itself."""
+
+    ranked: list[str]
+    why: str | UnsetType = UNSET
+    badge: Badge | UnsetType = UNSET
+
+
+class Pooled(msgspec.Struct, frozen=True):
+    """A label in a pool: each opinion gives it 1/rank; how many put it first, and why they did.
+
+    `names`: what its author has merged into it.
+    """
+
+    label: str
+    weight: float
+    first: Count
+    whys: list[str]
+    names: list[str] | UnsetType = UNSET
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """The pool of those `n` who share a specialty, or a country. Without anybody's whys."""
+
+    n: Count
+    pool: list[Pooled]
+    specialty: str | UnsetType = UNSET
+    country: str | UnsetType = UNSET
+
+
+class _Revealed(_Event, frozen=True, kw_only=True):
+    """What the crowd thinks. `cells` where they give nobody away; `single` when too few for a pool."""
+
+    opinions: Count
+    pool: list[Pooled]
+    cells: list[Cell] | UnsetType = UNSET
+    single: list[Opinion] | UnsetType = UNSET
+
+
+class ConsultRevealEvent(_Revealed, frozen=True, kw_only=True, tag="consult.reveal"):
+    """The blind phase is over: what the ballots say. Nothing is added to them after this."""
+
+
+class ConsultMergeEvent(_Revealed, frozen=True, kw_only=True, tag="consult.merge"):
+    """Its author took spellings for one: the same opinions, pooled anew. It stands for all before it."""
+
+
+class ConsultDecidedEvent(_Event, frozen=True, kw_only=True, tag="consult.decided"):
+    """What the case's author did, and the seqs of the says that helped."""
+
+    by: By
+    text: str
+    helped: list[Seq]
+
+
+class ConsultOutcomeEvent(_Event, frozen=True, kw_only=True, tag="consult.outcome"):
+    """How it went with the patient."""
+
+    by: By
+    text: str
+
+
+class ConsultUpdateEvent(_Event, frozen=True, kw_only=True, tag="consult.update"):
+    """The case, or the card of one, at `target` stands so now."""
+
+    target: Seq
+    state: ConsultState
+
+
+class PollOpenEvent(_Event, frozen=True, kw_only=True, tag="poll.open"):
+    """A question to the room. `shown`: counts are for whoever has `voted`, or for all once it is `closed`.
+
+    `votes`, `counts` and `closed` (seq of that entry) are those of `as_of`, if it is there.
+    """
+
+    by: By
+    question: str
+    choices: list[str]
+    multiple: bool
+    final: bool
+    shown: Literal["voted", "closed"]
+    closes: Time | UnsetType = UNSET
+    votes: Count | UnsetType = UNSET
+    counts: list[Count] | UnsetType = UNSET
+    closed: Seq | UnsetType = UNSET
+    as_of: Seq | UnsetType = UNSET
+
+
+class PollCountEvent(_Event, frozen=True, kw_only=True, tag="poll.count"):
+    """So many have voted in the poll at `target`; whoever sees its counts may ask for them anew."""
+
+    target: Seq
+    votes: Count
+
+
+class PollCloseEvent(_Event, frozen=True, kw_only=True, tag="poll.close"):
+    """The poll at `target` is over; `counts` has a number for each choice."""
+
+    target: Seq
+    votes: Count
+    counts: list[Count]
+
+
+Event = (
+    SayEvent
+    | EditEvent
+    | WithdrawEvent
+    | RedactEvent
+    | ReactEvent
+    | EndEvent
+    | TombstoneEvent
+    | NoticeEvent
+    | ConsultOpenEvent
+    | ConsultCardEvent
+    | ConsultUpdateEvent
+    | ConsultRevealEvent
+    | ConsultMergeEvent
+    | ConsultDecidedEvent
+    | ConsultOutcomeEvent
+    | PollOpenEvent
+    | PollCountEvent
+    | PollCloseEvent
+)
 
 
 class Present(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -28,6 +28,8 @@ EXAMINES = RateLimitItemPerSecond(6, 60, namespace="examines")
 UPLOADS = RateLimitItemPerSecond(20, 60, namespace="uploads")
 REPORTS = RateLimitItemPerSecond(10, 60, namespace="reports")
 ASKS = RateLimitItemPerSecond(6, 3600, namespace="asks")
+CONSULTS = RateLimitItemPerSecond(10, 3600, namespace="consults")
+POLLS = RateLimitItemPerSecond(10, 600, namespace="polls")
 SIGNALS = RateLimitItemPerSecond(60, 10, namespace="signals")
 
 

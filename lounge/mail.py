@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.keys import KeyFault, Keyring, Keys
 from lounge.settings import Settings
+from lounge.told import Quiet
 from lounge.words import say
 from storage import applications, mails
 from storage.database import Database
@@ -41,11 +42,12 @@ _LONGEST_PAUSE_MS = 6 * 3_600_000
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """A letter to one address."""
+    """A letter to one address. One that can wait is never sent within the `quiet` hours."""
 
     to: str
     subject: str
     text: str
+    quiet: Quiet | None = None
 
 
 def mail_of(kind: str, language: str, to: str, **values: object) -> Mail:
@@ -154,7 +156,11 @@ class Postman:
     async def _carry(self, sealed: SealedMail) -> None:
         try:
             content = self._keyring.unseal(_LABEL, sealed.sealed, sealed.id)
-            await self._carrier.send(msgspec.json.decode(content, type=Mail), sealed.id)
+            letter, now = msgspec.json.decode(content, type=Mail), self._clock()
+            if letter.quiet is not None and (at := letter.quiet.over(now)) > now:
+                await self._put_off(sealed, at)  # it was tried late
+                return
+            await self._carrier.send(letter, sealed.id)
         except KeyFault:
             log.error("a letter by e-mail cannot be opened with the identity key")
             return
@@ -163,6 +169,10 @@ class Postman:
             return
         async with self._identity.writing() as connection:
             await mails.drop(connection, sealed.id)
+
+    async def _put_off(self, sealed: SealedMail, at: int) -> None:
+        async with self._identity.writing() as connection:
+            await mails.put_off(connection, sealed.id, at)
 
     async def _failed(self, sealed: SealedMail, fault: Exception) -> None:
         """Never the fault's own words: a mail server repeats the address in them."""

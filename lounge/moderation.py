@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lounge import policy
+from lounge.consults import is_consult
 from lounge.doctors import Doctor
 from lounge.door import Guest
 from lounge.errors import Code, Refusal
@@ -61,6 +62,8 @@ async def reach(lounge: Lounge, moderator: Doctor, room_id: str, seq: int) -> st
     Raises Refusal.
     """
     require_moderator(moderator)
+    if is_consult(room_id):
+        return (await lounge.consults.admit(moderator, room_id)).id
     if not is_talk(room_id):
         return policy.admit(moderator, room_id, lounge.rooms).id
     policy.require_open(moderator)

@@ -79,11 +79,11 @@ async def _author(lounge: Lounge, room: str, seq: int) -> tuple[str | None, byte
     number = await lounge.conversation.number(room)
     async with lounge.database.reading() as connection:
         was = await entries.standing(connection, number, seq)
-    if was is None or was.kind != "say" or was.persona is None:
+    if was is None or was.kind not in _SPOKEN or was.persona is None:
         raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
     async with lounge.identity_database.reading() as connection:
         doctor_ids = await officers.everybody(connection)
-    home = await lounge.talks.home_of(room)
+    home = str(was.body.get("consult", await lounge.talks.home_of(room)))  # a card's is the consult
     doctor_id = await lounge.personas.owner(was.persona, home, doctor_ids)
     if doctor_id is None:
         return None, None
@@ -116,6 +116,9 @@ async def _keep(
         await audit.append_lounge(
             connection, "sanction.mute", by=_BY, about=f"{room} {asked.seq}", detail=detail
         )
+
+
+_SPOKEN = ("say", "consult.open", "consult.card", "consult.decided", "consult.outcome", "poll.open")
 
 
 def _now() -> int:

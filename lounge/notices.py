@@ -57,6 +57,8 @@ class Notice:
 
 
 Delivered = Callable[[str, Sequence[Notice]], Awaitable[None]]
+Arriving = Callable[[AsyncConnection, str, Sequence[Said]], Awaitable[list[bool]]]
+"""In the transaction that brings notices to a doctor: which of them reach her."""
 
 
 class _Inside(msgspec.Struct, frozen=True):
@@ -166,12 +168,18 @@ class Relay:
     """
 
     def __init__(
-        self, identity: Database, lounge: Database, keys: Keys, delivered: Delivered
+        self,
+        identity: Database,
+        lounge: Database,
+        keys: Keys,
+        delivered: Delivered,
+        arriving: Arriving | None = None,
     ) -> None:
         self._identity = identity
         self._lounge = lounge
         self._keyring = keys.identity
         self._delivered = delivered
+        self._arriving = arriving or _all_reach
         self._woken = asyncio.Event()
         self._unreadable: set[bytes] = set()
 
@@ -236,6 +244,8 @@ class Relay:
             return []
         known = await me_log.carried(connection, ids)
         new = [id for id in ids if id not in known]
+        reach = await self._arriving(connection, doctor_id, [inside[id].notice for id in new])
+        new = [id for id, on in zip(new, reach, strict=True) if on]
         entries = [
             _sealed(self._keyring, inside[id], seq, id) for seq, id in enumerate(new, head + 1)
         ]
@@ -254,6 +264,10 @@ class Relay:
                     self._unreadable.add(each.id)
                     log.error("a letter cannot be opened with the identity key")
         return inside
+
+
+async def _all_reach(_: AsyncConnection, __: str, notices: Sequence[Said]) -> list[bool]:
+    return [True] * len(notices)
 
 
 def _sealed(keyring: Keyring, inside: _Inside, seq: int, letter_id: bytes) -> SealedEntry:

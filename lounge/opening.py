@@ -17,22 +17,35 @@ from channels.log import Reader
 from channels.ring import Framer
 from lounge import audit
 from lounge.accounts import Accounts, open_accounts
+from lounge.advice import Advice
 from lounge.asking import Asking
+from lounge.ballots import Ballots
 from lounge.belongings import Belongings
+from lounge.board import Board as ConsultBoard
+from lounge.cases import Cases
+from lounge.changes import Changes
+from lounge.closing import Closing
+from lounge.consults import Consults
 from lounge.conversation import Conversation
+from lounge.counting import Counting
 from lounge.credentials.applications import Applications
 from lounge.credentials.houses import Houses
 from lounge.credentials.joining import Joining, open_joining
 from lounge.doctors import Doctors
 from lounge.door import Door
+from lounge.due import Dues
 from lounge.errors import Close
+from lounge.house_acts import HouseActs
 from lounge.keys import Keys, open_keys
 from lounge.limits import Limits
+from lounge.looking import Looking
 from lounge.news import News
 from lounge.notices import Notices, Relay
 from lounge.officers import Enrolment, Seals
 from lounge.personas import Crowd, Personas
+from lounge.polls import Polls
 from lounge.private import PrivateLogs
+from lounge.receipts import Receipts
 from lounge.reveals import Reveals
 from lounge.rooms import Catalogue, open_catalogue
 from lounge.sanctions import Sanctions
@@ -41,7 +54,9 @@ from lounge.search import Search
 from lounge.settings import Settings
 from lounge.signals import Signals
 from lounge.talks import Talks
+from lounge.telling import Telling
 from lounge.transcript import Transcript, committed
+from lounge.unsealing import Unsealing
 from presence.board import Board
 from presence.leases import Leases
 from storage import entries, gate
@@ -56,6 +71,7 @@ WATCH_SECONDS = 0.5
 TIDY_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
 MAIL_SECONDS = 1.0
+DUE_SECONDS = 1.0
 RECHECK_SECONDS = 5.0
 DAY_SECONDS = 24 * 3600.0
 LONGEST_WAIT_SECONDS = 10.0
@@ -94,13 +110,26 @@ class Lounge:
     writer: Writer
     conversation: Conversation
     talks: Talks
+    consults: Consults
+    looking: Looking
+    board: ConsultBoard
     signals: Signals
     search: Search
     sanctions: Sanctions
     seals: Seals
     enrolment: Enrolment
+    house_acts: HouseActs
+    telling: Telling
+    changes: Changes
+    dues: Dues
     asking: Asking = field(init=False)
     reveals: Reveals = field(init=False)
+    cases: Cases = field(init=False)
+    ballots: Ballots = field(init=False)
+    unsealing: Unsealing = field(init=False)
+    closing: Closing = field(init=False)
+    receipts: Receipts = field(init=False)
+    polls: Polls = field(init=False)
     faults: dict[str, str] = field(default_factory=dict)
     """Background loops that are down just now, and the kind of fault."""
     parting: tuple[Close, int] | None = None
@@ -149,9 +178,9 @@ class Lounge:
         stood = self.hub.heads()
         wanted = set(self.hub.names()) | (self.news.interest() if self._slow_round() else set())
         async with self.database.reading() as connection:
+            await self.sanctions.read(connection)  # first: it counts by when its snapshot was taken
             epoch = await gate.epoch(connection)
             heads = await entries.heads(connection, wanted) if wanted else []
-            await self.sanctions.read(connection)
         self.door.heard(epoch)
         for head in heads:
             self._polled(head.slug, head.seq, head.says, head.oldest, stood)
@@ -271,6 +300,17 @@ async def _assembled(
     limits = Limits(lifted=settings.bench)
     writer = Writer(database, lambda commits: lounge.announce(commits))
     screen_names = ScreenNames(identity, doctors)
+    consults, house_acts = Consults(database), HouseActs(writer)
+    telling = Telling(
+        identity=identity,
+        database=database,
+        keys=keys,
+        belongings=belongings,
+        personas=personas,
+        consults=consults,
+        house_acts=house_acts,
+        doctor_ids=doctors.verified_ids,
+    )
     talks, signals = Talks(database, personas), Signals(lambda body: lounge.bus.signal(body))
     sanctions, seals = Sanctions(database, keys), Seals(identity, keys)
     lounge = Lounge(
@@ -287,7 +327,7 @@ async def _assembled(
         belongings=belongings,
         notices=notices,
         private=private,
-        relay=Relay(identity, database, keys, private.delivered),
+        relay=Relay(identity, database, keys, private.delivered, telling.arriving),
         personas=personas,
         screen_names=screen_names,
         door=door,
@@ -322,15 +362,30 @@ async def _assembled(
             doctor_ids=doctors.verified_ids,
             real_name=screen_names.real_name,
             talks=talks,
+            consults=consults,
             sanctions=sanctions,
             seals=seals,
+            advice=Advice(
+                database=database,
+                personas=personas,
+                consults=consults,
+                telling=telling,
+                doctor_ids=doctors.verified_ids,
+            ),
         ),
         talks=talks,
+        consults=consults,
+        looking=Looking(database, keys, limits, consults),
+        board=ConsultBoard(database, personas),
         signals=signals,
-        search=Search(database, catalogue, talks),
+        search=Search(database, catalogue, talks, consults),
         sanctions=sanctions,
         seals=seals,
         enrolment=Enrolment(identity, database, keys, personas),
+        house_acts=house_acts,
+        telling=telling,
+        changes=Changes(database, belongings),
+        dues=Dues(database),
     )
     lounge.asking = Asking(
         database=database,
@@ -342,6 +397,62 @@ async def _assembled(
         keys=keys,
         doctor_ids=doctors.verified_ids,
     )
+    lounge.cases = Cases(
+        conversation=lounge.conversation,
+        consults=consults,
+        catalogue=catalogue,
+        limits=limits,
+        keys=keys,
+    )
+    lounge.ballots = Ballots(
+        database=database,
+        conversation=lounge.conversation,
+        consults=consults,
+        personas=personas,
+        limits=limits,
+        keys=keys,
+    )
+    lounge.unsealing = Unsealing(
+        database=database,
+        conversation=lounge.conversation,
+        consults=consults,
+        personas=personas,
+        limits=limits,
+        house_acts=lounge.house_acts,
+    )
+    lounge.dues.handle["consult.count"] = lounge.unsealing.count
+    lounge.dues.handle["consult.close"] = lounge.unsealing.close
+    lounge.closing = Closing(
+        database=database,
+        conversation=lounge.conversation,
+        consults=consults,
+        telling=telling,
+        house_acts=house_acts,
+        limits=limits,
+        unseal=lounge.unsealing.unseal,
+    )
+    lounge.receipts = Receipts(
+        database=database,
+        conversation=lounge.conversation,
+        consults=consults,
+        personas=personas,
+        limits=limits,
+        keys=keys,
+        doctor_ids=doctors.verified_ids,
+    )
+    lounge.dues.handle["consult.remind"] = lounge.closing.remind
+    lounge.dues.handle["told"] = telling.do_due
+    counting = Counting(database, lounge.house_acts)
+    lounge.polls = Polls(
+        database=database,
+        conversation=lounge.conversation,
+        consults=consults,
+        counting=counting,
+        limits=limits,
+        keys=keys,
+    )
+    lounge.dues.handle["poll.count"] = counting.count
+    lounge.dues.handle["poll.close"] = counting.close
     lounge.reveals = Reveals(
         database=database,
         conversation=lounge.conversation,
@@ -399,6 +510,7 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
         ("tidy", lounge.tidy, TIDY_SECONDS),
         ("minute", lounge.each_minute, MINUTE_SECONDS),
         ("mail", lounge.carry_mail, MAIL_SECONDS),
+        ("due", lounge.dues.run_due, DUE_SECONDS),
         ("recheck", lounge.applications.recheck_due, RECHECK_SECONDS),
         ("audit", lounge.note_audit, DAY_SECONDS),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lounge import policy
+from lounge.consults import is_consult
 from lounge.conversation import THANKS
 from lounge.doctors import Doctor
 from lounge.errors import Code, Refusal
@@ -65,4 +66,6 @@ def band(count: int) -> tuple[int, int | None]:
 async def _room(lounge: Lounge, doctor: Doctor, room_id: str) -> str:
     if is_talk(room_id):
         return (await lounge.talks.admit(doctor, room_id)).talk.origin
+    if is_consult(room_id):
+        return (await lounge.consults.admit(doctor, room_id)).id
     return policy.admit(doctor, room_id, lounge.rooms).id

@@ -171,6 +171,17 @@ class Personas:
         """The same for many of one room; without those whom nobody of `doctor_ids` is."""
         return await asyncio.to_thread(self._owners, frozenset(personas), room, doctor_ids, face)
 
+    async def reactors(
+        self, reactors: Collection[bytes], room: str, doctor_ids: Sequence[str]
+    ) -> list[str]:
+        """Who has reacted in a room as one of these, found likewise."""
+        wanted = frozenset(reactors)
+
+        def found() -> list[str]:
+            return [each for each in doctor_ids if self.reactor_of(each, room) in wanted]
+
+        return await asyncio.to_thread(found) if wanted else []
+
     def _owners(
         self,
         wanted: frozenset[bytes],

@@ -27,11 +27,12 @@ def require_open(doctor: Doctor) -> None:
 
 
 def stays(doctor: Doctor, room: Room, catalogue: Catalogue) -> None:
-    """Asked again of who is in a room. The two of a talk stay the two, and its room is in no list.
+    """Asked again of who is in a room. The two of a talk stay the two, and its room is in no list; nor is
+    a consult, which is open to everybody.
 
     Raises Refusal saying what is missing.
     """
-    if room.kind == "talk":
+    if room.kind in ("talk", "consult"):
         require_open(doctor)
     else:
         admit(doctor, room.id, catalogue)

@@ -100,11 +100,12 @@ class Reveals:
         ids = seat.dress.ids
         async with self._database.reading() as connection:
             was = await entries.standing(connection, seat.number, seq)
-            if was is None or was.kind != "say" or was.redacted or not was.persona:
+            is_case = was is not None and was.kind == "consult.open"
+            if was is None or not (is_case or was.kind == "say") or was.redacted or not was.persona:
                 raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
             if was.persona in ids:
                 raise Refusal(Code.INVALID, "refusal.reveal_self", field="seq")
-            thread = {seq, was.target or seq} if seat.talk is None else None
+            thread = None if seat.talk or is_case else {seq, was.target or seq}
             own = await personas.last_in_thread(connection, seat.number, thread, ids)
         if own is None:
             raise Refusal(Code.FORBIDDEN, "refusal.reveal_thread")

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from lounge import policy
+from lounge.consults import Consults, is_consult, words_of
 from lounge.doctors import Doctor
 from lounge.errors import Code, Refusal
 from lounge.events import By, rfc3339
@@ -43,12 +44,17 @@ class Search:
     """Looks through one lounge store."""
 
     def __init__(
-        self, database: Database, catalogue: Catalogue, talks: Talks | None = None
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        talks: Talks | None = None,
+        consults: Consults | None = None,
     ) -> None:
-        """Without `talks`, for the operator only."""
+        """Without `talks` and `consults`, for the operator only."""
         self._database = database
         self._catalogue = catalogue
         self._talks = talks
+        self._consults = consults
 
     async def find(
         self,
@@ -81,11 +87,14 @@ class Search:
         limit: int,
         after: Position | None,
     ) -> tuple[list[Found], str | None]:
-        own = await self._own_talks(doctor, room)
+        own = await self._own(doctor, room)
+        consults = room is None and (doctor is None or (doctor.verified and doctor.accepted))
         async with self._database.reading() as connection:
             heads = self._readable(await talks.heads(connection, own), doctor, room, own)
             numbers = [head.id for head in heads.values()]
-            hits = await index.find(connection, words, numbers, limit + 1, after)
+            hits = await index.find(connection, words, numbers, limit + 1, after, consults=consults)
+            rest = {hit.room for hit in hits} - heads.keys()
+            heads |= {head.slug: head for head in await entries.heads(connection, rest)}
             standing: dict[tuple[str, int], Entry] = {}
             for slug, seqs in _by_room(hits[:limit]).items():
                 for each in await entries.at(connection, heads[slug], seqs):
@@ -93,15 +102,21 @@ class Search:
         found = [_found(standing[hit.room, hit.seq], query) for hit in hits[:limit]]
         return found, _cursor(hits[limit - 1]) if len(hits) > limit else None
 
-    async def _own_talks(self, doctor: Doctor | None, room: str | None) -> frozenset[str]:
-        """Those to look through: only who is one of the two finds what was said. Raises Refusal."""
+    async def _own(self, doctor: Doctor | None, room: str | None) -> frozenset[str]:
+        """Talks to look through: only who is one of the two finds what was said. Or the consult `room`.
+
+        Raises Refusal.
+        """
         if doctor is None:
-            return frozenset()
+            return frozenset({room} if room is not None and is_consult(room) else ())
         assert self._talks is not None
         if room is None:
             return frozenset(each.talk.slug for each in await self._talks.of(doctor))
         if is_talk(room):
             return frozenset({(await self._talks.admit(doctor, room)).talk.slug})
+        if is_consult(room):
+            assert self._consults is not None
+            return frozenset({(await self._consults.admit(doctor, room)).id})
         policy.admit(doctor, room, self._catalogue)
         return frozenset()
 
@@ -130,7 +145,8 @@ def _by_room(hits: Sequence[Hit]) -> dict[str, list[int]]:
 
 
 def _found(entry: Entry, query: str) -> Found:
-    text, marks = snippet(entry.body["text"] if entry.body else "", query)
+    body = entry.body or {}
+    text, marks = snippet(body.get("text") or words_of(body), query)
     badge = decode_badge(entry.badge)
     speaker = by(entry.persona or b"", entry.face or "anonymous", badge, entry.name)
     return Found(entry.room, entry.seq, text, marks, rfc3339(entry.at), speaker)

@@ -7,18 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+
 from channels.log import Page
 from channels.ring import Item
 from lounge.errors import Code, Refusal
 from lounge.events import (
+    Cell,
+    ConsultCardEvent,
+    ConsultDecidedEvent,
+    ConsultMergeEvent,
+    ConsultOpenEvent,
+    ConsultOutcomeEvent,
+    ConsultRevealEvent,
+    ConsultState,
+    ConsultUpdateEvent,
     EditEvent,
     EndEvent,
     Event,
+    Opinion,
+    PollCloseEvent,
+    PollCountEvent,
+    PollOpenEvent,
+    Pooled,
     ReactEvent,
     RedactEvent,
     Role,
     SayEvent,
     TombstoneEvent,
+    Version,
+    WithdrawEvent,
     encode,
     optional,
     rfc3339,
@@ -134,7 +153,7 @@ class Transcript:
 
 def committed(commit: Commit) -> list[Item]:
     """What was just committed, as the hub carries it."""
-    pairs = zip(commit.act.drafts, commit.placed, strict=True)
+    pairs = zip(commit.drafts, commit.placed, strict=True)
     return [item(as_event(_entry(commit, draft, at)), at.says) for draft, at in pairs]
 
 
@@ -145,7 +164,7 @@ def item(event: Event, count: int) -> Item:
         id=event.id,
         count=count,
         payload=encode(event),
-        about=event.target if isinstance(event, EditEvent | RedactEvent | ReactEvent) else None,
+        about=event.target if isinstance(event, _ABOUT) else None,
         rewrites=isinstance(event, EditEvent | RedactEvent),
     )
 
@@ -174,9 +193,12 @@ def _say(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
         by=_by(entry),
         text=entry.body["text"],
         reply_to=optional(entry.target),
+        sort=optional(entry.body.get("sort")),
         edited=optional(entry.edited),
+        versions=optional([Version(rfc3339(was.at), was.text) for was in entry.versions] or None),
+        withdrawn=optional(entry.withdrawn),
         reactions=optional(dict(entry.reactions)),
-        as_of=_as_of(entry, dated or bool(entry.edited or entry.reactions)),
+        as_of=_as_of(entry, dated or bool(entry.edited or entry.reactions or entry.withdrawn)),
     )
 
 
@@ -193,6 +215,12 @@ def _edit(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
 
 def _as_of(entry: Entry, said: bool) -> Any:
     return optional(entry.as_of if said and entry.as_of > entry.seq else None)
+
+
+def _withdraw(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    reason = optional(entry.body.get("reason"))
+    return WithdrawEvent(**place, by=_by(entry), target=entry.target or 0, reason=reason)
 
 
 def _redact(entry: Entry, place: dict[str, Any], _: bool) -> Event:
@@ -214,6 +242,116 @@ def _react(entry: Entry, place: dict[str, Any], _: bool) -> Event:
 
 def _end(entry: Entry, place: dict[str, Any], _: bool) -> Event:
     return EndEvent(**place, by=_by(entry))
+
+
+def _consult_open(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    return ConsultOpenEvent(
+        **place,
+        by=_by(entry),
+        question=body["question"],
+        decision=optional(body.get("decision")),
+        age=optional(body.get("age")),
+        sex=optional(body.get("sex")),
+        presentation=optional(body.get("presentation")),
+        findings=optional(body.get("findings")),
+        tried=optional(body.get("tried")),
+        urgency=body["urgency"],
+        specialties=body["specialties"],
+        closes=rfc3339(body["closes"]),
+        enough=body["enough"],
+        state=_state(body),
+        as_of=_as_of(entry, dated or entry.folded),
+    )
+
+
+def _consult_card(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    return ConsultCardEvent(
+        **place,
+        by=_by(entry),
+        consult=body["consult"],
+        question=body["question"],
+        urgency=body["urgency"],
+        specialties=body["specialties"],
+        closes=rfc3339(body["closes"]),
+        state=_state(body),
+        as_of=_as_of(entry, dated or entry.folded),
+    )
+
+
+def _consult_update(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    return ConsultUpdateEvent(**place, target=entry.target or 0, state=_state(entry.body))
+
+
+def _consult_reveal(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    return ConsultRevealEvent(**place, **_views(entry))
+
+
+def _consult_merge(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    return ConsultMergeEvent(**place, **_views(entry))
+
+
+def _views(entry: Entry) -> dict[str, Any]:
+    body = entry.body
+    assert body is not None
+    return {
+        "opinions": body["opinions"],
+        "pool": msgspec.convert(body["pool"], list[Pooled]),
+        "cells": optional(msgspec.convert(body.get("cells"), list[Cell] | None)),
+        "single": optional(msgspec.convert(body.get("single"), list[Opinion] | None)),
+    }
+
+
+def _consult_decided(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    return ConsultDecidedEvent(**place, by=_by(entry), text=body["text"], helped=body["helped"])
+
+
+def _consult_outcome(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    return ConsultOutcomeEvent(**place, by=_by(entry), text=entry.body["text"])
+
+
+def _poll_open(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    return PollOpenEvent(
+        **place,
+        by=_by(entry),
+        question=body["question"],
+        choices=body["choices"],
+        multiple=body["multiple"],
+        final=body["final"],
+        shown=body["shown"],
+        closes=rfc3339(body["closes"]) if "closes" in body else UNSET,
+        votes=optional(body.get("votes")),
+        counts=optional(body.get("counts")),
+        closed=optional(body.get("closed")),
+        as_of=_as_of(entry, dated or entry.folded),
+    )
+
+
+def _poll_count(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    return PollCountEvent(**place, target=entry.target or 0, votes=entry.body["votes"])
+
+
+def _poll_close(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    return PollCloseEvent(
+        **place, target=entry.target or 0, votes=body["votes"], counts=body["counts"]
+    )
+
+
+def _state(body: dict[str, Any]) -> ConsultState:
+    told = body["state"]
+    return ConsultState(told["phase"], told["opinions"], optional(told.get("withdrawn")))
 
 
 def _by(entry: Entry) -> Any:
@@ -273,4 +411,31 @@ async def _head(connection: Any, room: str) -> Head:
     return found[0] if found else Head(0, room, 0, 1, 0)
 
 
-_MAKERS = {"say": _say, "edit": _edit, "redact": _redact, "react": _react, "end": _end}
+_ABOUT = (
+    EditEvent
+    | WithdrawEvent
+    | RedactEvent
+    | ReactEvent
+    | ConsultUpdateEvent
+    | PollCountEvent
+    | PollCloseEvent
+)
+"""Those after which an earlier entry is served otherwise."""
+_MAKERS = {
+    "say": _say,
+    "edit": _edit,
+    "withdraw": _withdraw,
+    "redact": _redact,
+    "react": _react,
+    "end": _end,
+    "consult.open": _consult_open,
+    "consult.card": _consult_card,
+    "consult.update": _consult_update,
+    "consult.reveal": _consult_reveal,
+    "consult.merge": _consult_merge,
+    "consult.decided": _consult_decided,
+    "consult.outcome": _consult_outcome,
+    "poll.open": _poll_open,
+    "poll.count": _poll_count,
+    "poll.close": _poll_close,
+}

@@ -21,7 +21,7 @@ from lounge.notices import letter
 from lounge.officers import enrolled
 from lounge.personas import Personas
 from lounge.sealing import Seal, WrongKey, box_of, is_for
-from storage import audit, entries, officers, outbox, talks, unmaskings
+from storage import audit, consults, entries, officers, outbox, talks, unmaskings
 from storage.database import Database
 from storage.unmaskings import Request
 
@@ -113,7 +113,8 @@ class Unmasking:
         except WrongKey:
             await self._refuse("wrong_key", id)
         async with self._lounge.reading() as connection:
-            home = await talks.home_of(connection, known.room)
+            case = await consults.carded(connection, known.room, known.seq)
+            home = case or await talks.home_of(connection, known.room)
         if await self._personas.owner(known.persona, home, [doctor_id]) is None:
             await self._refuse("mismatch", id)
         await self._open(known, doctor_id)

@@ -31,13 +31,15 @@ class Draft:
 class Step:
     """A statement of an act. With `rows` set it is a guard: another count of rows refuses the act alone.
 
-    When `numbered`, the statement's `:act_seq` is the seq of the act's first entry.
+    When `numbered`, the statement's `:act_seq` is the seq of the act's first entry, in its own room or in
+    `room_id`.
     """
 
     statement: Executable
     values: Mapping[str, Any] = field(default_factory=dict)
     rows: int | None = None
     numbered: bool = False
+    room_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,19 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Entries that an act appends in another room than its own."""
+
+    room_id: int
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """What is queued: one room's entries with their guards. `epoch` is the gate's when it was allowed."""
+    """What is queued: entries with their guards. `epoch` is the gate's when it was allowed.
+
+    It is of one room, whose entries its answer tells; `elsewhere` comes with it in others.
+    """
 
     room_id: int
     dedup: bytes
@@ -90,10 +103,16 @@ class Act:
     noted: Noted | None = None
     scrub: bool = False
     """The act erases text: empty the write-ahead log after it."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Elsewhere, ...]:
+        """Its entries room by room, its own first."""
+        return (Elsewhere(self.room_id, self.drafts), *self.elsewhere)
 
     @property
     def bytes(self) -> int:
-        return sum(len(draft.body) for draft in self.drafts) + 200
+        return sum(len(draft.body) for part in self.parts for draft in part.drafts) + 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,20 @@ async def of(connection: AsyncConnection, doctor_ids: Collection[str]) -> dict[s
     return {row.id: _kept(row) for row in await connection.execute(query)}
 
 
+async def of_specialties(
+    connection: AsyncConnection, specialties: Collection[str], after: str, limit: int
+) -> dict[str, Kept]:
+    """Of the verified doctors of these specialties, those who keep anything: the next by id."""
+    query = select(doctor.c.specialty, doctor.c.country, belongings.c.sealed, doctor.c.id)
+    query = query.select_from(doctor.join(belongings)).where(
+        doctor.c.verified_at.is_not(None),
+        doctor.c.specialty.in_(list(specialties)),
+        doctor.c.id > after,
+    )
+    rows = await connection.execute(query.order_by(doctor.c.id).limit(limit))
+    return {row.id: _kept(row) for row in rows}
+
+
 async def locked(
     connection: AsyncConnection, doctor_ids: Collection[str], now: int
 ) -> dict[str, Kept]:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, true, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage import consults, polls
 from storage.acts import Placed, Step
+from storage.consults import PREFIX as CONSULT
 from storage.database import Database
 from storage.schema import entry, persona, reaction, receipt, room
+
+MOST_CHANGES = 500
+HIDEABLE = frozenset(
+    (
+        *("say", "poll.open", "consult.open", "consult.card", "consult.reveal", "consult.merge"),
+        *("consult.decided", "consult.outcome"),
+    )
+)
+"""Kinds of entries with words in them, which a moderator can take out of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +41,28 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A text that a say had before, and when it was corrected, in ms."""
+
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An edit or a withdrawal: of the entry at `target`, by its persona."""
+
+    seq: int
+    target: int
+    persona: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry as it stands at `as_of`, the room's head when it was read. `body` is None once redacted."""
+    """An entry as it stands at `as_of`, the room's head when it was read. `body` is None once redacted.
+
+    In a consult a say has its earlier texts as `versions`, the oldest first, and is perhaps `withdrawn`.
+    """
 
     room: str
     seq: int
@@ -49,6 +80,10 @@ class Entry:
     body: dict[str, Any] | None
     reactions: tuple[tuple[str, int], ...]
     as_of: int
+    versions: tuple[Version, ...] = ()
+    withdrawn: int | None = None
+    folded: bool = False
+    """Of a case or a card of one: it has come further than when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +100,7 @@ class Shown:
 class Standing:
     """What a guard compares: whose say it is, whether it still is one, its last edit and text.
 
-    `shown`: how its persona is; `target`: what it answers.
+    `shown`: how its persona is; `target`: what it answers; `body`: what it was kept with at first.
     """
 
     kind: str
@@ -76,6 +111,13 @@ class Standing:
     edits: tuple[int, ...]
     shown: Shown | None = None
     target: int | None = None
+    withdrawn: int | None = None
+    body: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def sort(self) -> str | None:
+        """In a consult: a warning, a question or neither."""
+        return self.body.get("sort")
 
 
 # -- rooms ---------------------------------------------------------------------------------------
@@ -164,7 +206,8 @@ async def standing(connection: AsyncConnection, room_number: int, seq: int) -> S
     statement = (
         select(
             *(entry.c.kind, entry.c.persona, entry.c.edited, entry.c.redacted, entry.c.body),
-            *(entry.c.target, persona.c.face, persona.c.badge, persona.c.name, persona.c.exact),
+            *(entry.c.target, entry.c.withdrawn),
+            *(persona.c.face, persona.c.badge, persona.c.name, persona.c.exact),
         )
         .select_from(entry.outerjoin(persona, persona.c.id == entry.c.persona))
         .where(entry.c.room_id == room_number, entry.c.seq == seq)
@@ -172,13 +215,57 @@ async def standing(connection: AsyncConnection, room_number: int, seq: int) -> S
     found = (await connection.execute(statement)).one_or_none()
     if found is None:
         return None
-    kind, owner, edited, redacted, body, target, *shown = found
+    kind, owner, edited, redacted, body, target, withdrawn, *shown = found
     edits = await connection.execute(_EDITS_OF, {"room": room_number, "seqs": [seq]})
     bodies = {row.seq: row.body for row in edits}
     text = _decode(bodies.get(edited, body) if edited else body).get("text", "")
-    return Standing(
-        kind, owner, edited, redacted, text, tuple(sorted(bodies)), _shown(*shown), target
+    standing = Standing(kind, owner, edited, redacted, text, tuple(sorted(bodies)))
+    return replace(
+        standing,
+        shown=_shown(*shown),
+        target=target,
+        withdrawn=withdrawn,
+        body=_decode(body),
     )
+
+
+async def changes(
+    connection: AsyncConnection, room_number: int, after: int, upto: int, also: Sequence[int] = ()
+) -> list[Change]:
+    """Edits and withdrawals in (`after`, `upto`], and those at `also`, ascending; the last 500.
+
+    Without those whose words a moderator has taken away.
+    """
+    said = entry.alias()
+    statement = (
+        select(entry.c.seq, entry.c.target, entry.c.persona)
+        .join(said, (said.c.room_id == entry.c.room_id) & (said.c.seq == entry.c.target))
+        .where(
+            entry.c.room_id == room_number,
+            or_(and_(entry.c.seq > after, entry.c.seq <= upto), entry.c.seq.in_(also)),
+            entry.c.kind.in_(_CHANGING),
+            said.c.redacted.is_(None),
+        )
+        .order_by(entry.c.seq.desc())
+        .limit(MOST_CHANGES)
+    )
+    rows = await connection.execute(statement)
+    return [Change(row.seq, row.target, bytes(row.persona)) for row in rows][::-1]
+
+
+async def of_kinds(
+    connection: AsyncConnection, room_number: int, kinds: Collection[str]
+) -> list[int]:
+    """The seqs of a room's entries of these kinds that stand."""
+    statement = select(entry.c.seq).where(
+        entry.c.room_id == room_number, entry.c.kind.in_(kinds), entry.c.redacted.is_(None)
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+async def change_at(connection: AsyncConnection, room_number: int, seq: int) -> Change | None:
+    """The edit or withdrawal at `seq`; None when there is none."""
+    return next(iter(await changes(connection, room_number, seq - 1, seq)), None)
 
 
 def _shown(face: str | None, badge: str, name: str | None, exact: bool) -> Shown | None:
@@ -196,7 +283,7 @@ async def _page(
         .limit(limit)
     )
     found = [_record(row, head) for row in await connection.execute(statement)]
-    return await _folded(connection, head, found)
+    return await _stated(connection, head, await _folded(connection, head, found))
 
 
 def _record(row: Any, head: Head) -> Entry:
@@ -217,39 +304,78 @@ def _record(row: Any, head: Head) -> Entry:
         body=None if row.body is None else _decode(row.body),
         reactions=(),
         as_of=head.seq,
+        withdrawn=row.withdrawn,
     )
 
 
+async def _stated(connection: AsyncConnection, head: Head, page: list[Entry]) -> list[Entry]:
+    """Let a case, and each card of one, tell how it stands at head."""
+    put = [each.seq for each in page if each.kind in _STATED and each.body is not None]
+    states = await consults.states(connection, head.id, put) if put else {}
+    asked = [each.seq for each in page if each.kind == "poll.open" and each.body is not None]
+    told = await polls.states(connection, head.id, asked) if asked else {}
+    return [_told(_in_state(each, states.get(each.seq)), told.get(each.seq)) for each in page]
+
+
+def _in_state(each: Entry, now: dict[str, Any] | None) -> Entry:
+    if now is None or each.body is None or now == each.body["state"]:
+        return each
+    return replace(each, body={**each.body, "state": now}, folded=True)
+
+
+def _told(each: Entry, now: dict[str, Any] | None) -> Entry:
+    """A poll with what is known of its votes."""
+    return replace(each, body={**(each.body or {}), **now}, folded=True) if now else each
+
+
 async def _folded(connection: AsyncConnection, head: Head, page: list[Entry]) -> list[Entry]:
-    """Give says their current text and reactions, and older edits the text that is current."""
+    """Give says their current text and reactions, and older edits the text that is current.
+
+    In a consult an edit keeps the text that it brought, and the say has those that it had before.
+    """
     says = [each.seq for each in page if each.kind == "say" and each.body is not None]
-    edits = [each for each in page if each.kind == "edit" and each.body is not None]
+    keeps = head.slug.startswith(CONSULT)
+    edits = [each for each in page if each.kind == "edit" and each.body is not None and not keeps]
     changed = [each.seq for each in page if each.kind == "say" and each.edited]
     targets = sorted({*changed, *(each.target for each in edits if each.target)})
-    texts = await _current_texts(connection, head.id, targets) if targets else {}
+    texts = await _edits(connection, head.id, targets) if targets else {}
     counts = await _reactions(connection, head.id, says) if says else {}
-    return [_stand(each, texts, counts) for each in page]
+    return [_stand(each, texts, counts, keeps) for each in page]
 
 
-def _stand(each: Entry, texts: dict[int, str], counts: dict[int, list[tuple[str, int]]]) -> Entry:
+def _stand(
+    each: Entry,
+    texts: dict[int, list[Version]],
+    counts: dict[int, list[tuple[str, int]]],
+    keeps: bool,
+) -> Entry:
     if each.body is None:
         return each
     subject = each.seq if each.kind == "say" else each.target
-    body = each.body
-    if each.kind in ("say", "edit") and subject in texts:
-        body = {**body, "text": texts[subject]}
-    return replace(each, body=body, reactions=tuple(counts.get(each.seq, ())))
+    body, versions = each.body, each.versions
+    if each.kind == "say" or (each.kind == "edit" and not keeps):
+        edits = texts.get(subject or 0, [])
+        versions = _earlier(body["text"], edits) if keeps else ()
+        body = {**body, "text": edits[-1].text} if edits else body
+    return replace(each, body=body, reactions=tuple(counts.get(each.seq, ())), versions=versions)
 
 
-async def _current_texts(
+def _earlier(first: str, edits: list[Version]) -> tuple[Version, ...]:
+    """What a say read before each edit, and the time of that edit."""
+    texts = [first, *(edit.text for edit in edits)]
+    return tuple(Version(edit.at, text) for edit, text in zip(edits, texts, strict=False))
+
+
+async def _edits(
     connection: AsyncConnection, room_number: int, targets: Sequence[int]
-) -> dict[int, str]:
+) -> dict[int, list[Version]]:
+    """Time and text of each edit of these says, by say, the last one last."""
     rows = await connection.execute(_EDITS_OF, {"room": room_number, "seqs": list(targets)})
-    latest: dict[int, str] = {}
-    for row in rows:  # ascending, so the last edit of a target stays
+    made: dict[int, list[Version]] = defaultdict(list)
+    for row in rows:
         if row.body is not None:
-            latest[row.target] = _decode(row.body)["text"]
-    return latest
+            made[row.target].append(Version(row.at, _decode(row.body)["text"]))
+    return made
 
 
 async def _reactions(
@@ -271,8 +397,13 @@ def _decode(body: bytes | None) -> dict[str, Any]:
 # -- the guarded steps ---------------------------------------------------------------------------
 
 
-def say_stands(room_number: int, seq: int, *, not_by: Collection[bytes] = ()) -> Step:
-    """Guard: there is a say at `seq`, it was not redacted, and none of these personas said it."""
+def say_stands(
+    room_number: int, seq: int, *, not_by: Collection[bytes] = (), in_force: bool = False
+) -> Step:
+    """Guard: there is a say at `seq`, it was not redacted, and none of these personas said it.
+
+    `in_force`: nor was it withdrawn.
+    """
     statement = select(entry.c.seq).where(
         entry.c.room_id == room_number,
         entry.c.seq == seq,
@@ -281,6 +412,8 @@ def say_stands(room_number: int, seq: int, *, not_by: Collection[bytes] = ()) ->
     )
     if not_by:
         statement = statement.where(entry.c.persona.not_in(not_by))
+    if in_force:
+        statement = statement.where(entry.c.withdrawn.is_(None))
     return Step(statement, rows=1)
 
 
@@ -294,6 +427,7 @@ def mark_edited(room_number: int, seq: int, owner: bytes, was: int | None) -> St
             entry.c.kind == "say",
             entry.c.persona == owner,
             entry.c.redacted.is_(None),
+            entry.c.withdrawn.is_(None),
             entry.c.edited.is_not_distinct_from(was),
         )
         .values(edited=bindparam("act_seq"))
@@ -301,17 +435,39 @@ def mark_edited(room_number: int, seq: int, owner: bytes, was: int | None) -> St
     return Step(statement, rows=1, numbered=True)
 
 
-def erase(room_number: int, seq: int, was: int | None) -> list[Step]:
-    """Guard and changes: the say, last edited at `was`, its edits and its reactions lose what they held."""
+def mark_withdrawn(room_number: int, seq: int, owner: bytes, was: int | None) -> Step:
+    """Guard and change: the owner's say, last edited at `was`, is withdrawn by this act; its words stay."""
+    statement = (
+        update(entry)
+        .where(
+            entry.c.room_id == room_number,
+            entry.c.seq == seq,
+            entry.c.kind == "say",
+            entry.c.persona == owner,
+            entry.c.redacted.is_(None),
+            entry.c.withdrawn.is_(None),
+            entry.c.edited.is_not_distinct_from(was),
+        )
+        .values(withdrawn=bindparam("act_seq"))
+    )
+    return Step(statement, rows=1, numbered=True)
+
+
+def erase(room_number: int, seq: int, was: int | None, withdrawn: int | None = None) -> list[Step]:
+    """Guard and changes: a say or another entry with words, its edits and its reactions lose what they held.
+
+    It was last edited at `was`, and withdrawn at `withdrawn`.
+    """
     gone: dict[str, Any] = {"redacted": bindparam("act_seq"), "body": None, "salt": None}
     the_say = (
         update(entry)
         .where(
             entry.c.room_id == room_number,
             entry.c.seq == seq,
-            entry.c.kind == "say",
+            entry.c.kind.in_(HIDEABLE),
             entry.c.redacted.is_(None),
             entry.c.edited.is_not_distinct_from(was),
+            entry.c.withdrawn.is_not_distinct_from(withdrawn),
         )
         .values(gone)
     )
@@ -376,6 +532,19 @@ async def reaction_entry(
     return None if found is None else Placed(*found)
 
 
+async def reactors(
+    connection: AsyncConnection, room_number: int, seq: int, emoji: str
+) -> list[bytes]:
+    """As whom doctors have put that reaction to the say at `seq`."""
+    statement = select(reaction.c.persona).where(
+        reaction.c.room_id == room_number,
+        reaction.c.target == seq,
+        reaction.c.emoji == emoji,
+        reaction.c.on == true(),
+    )
+    return [bytes(each) for each in (await connection.execute(statement)).scalars()]
+
+
 async def receipt_of(
     connection: AsyncConnection, dedup: bytes
 ) -> tuple[bytes, tuple[Placed, ...]] | None:
@@ -407,6 +576,7 @@ FIND_RECEIPTS = (
     .where(receipt.c.dedup.in_(bindparam("dedups", expanding=True)))
 )
 
+_CHANGING = ("edit", "withdraw")
 _COLUMNS = (
     entry.c.seq,
     entry.c.id,
@@ -420,10 +590,12 @@ _COLUMNS = (
     entry.c.says,
     entry.c.edited,
     entry.c.redacted,
+    entry.c.withdrawn,
     entry.c.body,
 )
+_STATED = ("consult.open", "consult.card")
 _EDITS_OF = (
-    select(entry.c.seq, entry.c.target, entry.c.body)
+    select(entry.c.seq, entry.c.target, entry.c.at, entry.c.body)
     .where(
         entry.c.room_id == bindparam("room"),
         entry.c.target.in_(bindparam("seqs", expanding=True)),

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Text
 
 from storage.acts import Step
+from storage.consults import PREFIX
 from storage.schema import entry, room
 
 SEQ_BITS = 40
@@ -67,14 +68,22 @@ async def find(
     room_ids: Sequence[int],
     limit: int,
     after: Position | None = None,
+    *,
+    consults: bool = False,
 ) -> list[Hit]:
-    """Entries of these rooms that hold at least one alternative of every word, newest first."""
+    """Entries of these rooms that hold at least one alternative of every word, newest first.
+
+    With `consults`, of all consults too: they grow to be more than a statement takes numbers.
+    """
     is_sqlite = connection.dialect.name == "sqlite"
     matching = _matching_sqlite(words) if is_sqlite else _matching_postgres(words)
+    among: ColumnElement[bool] = entry.c.room_id.in_(room_ids)
+    if consults:
+        among = among | room.c.slug.like(f"{PREFIX}%")
     statement = (
         select(room.c.slug, entry.c.room_id, entry.c.seq, entry.c.at)
         .select_from(entry.join(room, room.c.id == entry.c.room_id))
-        .where(matching, entry.c.room_id.in_(room_ids), entry.c.redacted.is_(None))
+        .where(matching, among, entry.c.redacted.is_(None))
         .order_by(entry.c.at.desc(), entry.c.room_id.desc(), entry.c.seq.desc())
         .limit(limit)
     )

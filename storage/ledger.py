@@ -6,7 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from storage.acts import Act, Answer, CidConflict, Draft, Outcome, PersonaRow, Placed, Stale
+from storage.acts import (
+    Act,
+    Answer,
+    CidConflict,
+    Draft,
+    Elsewhere,
+    Outcome,
+    PersonaRow,
+    Placed,
+    Stale,
+)
 from storage.database import StorageError
 
 Receipt = tuple[bytes, tuple[Placed, ...]]
@@ -25,11 +35,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One act that is now in SQL: its drafts at their places, in the room of that slug."""
+    """What one act has in one room, now in SQL: drafts at their places, in the room of that slug."""
 
     room: str
     act: Act
     placed: tuple[Placed, ...]
+    drafts: tuple[Draft, ...] = ()
     name: str | None = None
     """The name of the act's persona, when the act brought its row."""
 
@@ -72,20 +83,27 @@ class Ledger:
             return Outcome(placed, True) if fingerprint == act.fingerprint else CidConflict()
         if act.epoch != self.epoch:
             return Stale()
-        return None if act.room_id in self.heads else StorageError("no such room")
+        rooms = {part.room_id for part in act.parts}
+        numbered = {step.room_id for step in act.steps if step.room_id is not None}
+        are_there = rooms <= self.heads.keys() and numbered <= rooms
+        return None if are_there else StorageError("no such room")
 
-    def next_seq(self, act: Act) -> int:
-        """Where the act's first entry would go."""
-        return self.heads[act.room_id].last_seq + 1
+    def next_seq(self, room_id: int) -> int:
+        """Where an act's first entry would go in a room."""
+        return self.heads[room_id].last_seq + 1
 
     def place(self, act: Act) -> Outcome:
         """Number the act's entries. Only for an act whose guards hold."""
-        head = self.heads[act.room_id]
         name = None if act.persona is None else self.names.give(act.room_id, act.persona)
-        placed = tuple(self._number(head, draft) for draft in act.drafts)
-        self.receipts[act.dedup] = (act.fingerprint, placed)
-        self.commits.append(Commit(head.slug, act, placed, name))
-        return Outcome(placed, name=name)
+        own, *others = (self._part(act, part, name) for part in act.parts)
+        self.receipts[act.dedup] = (act.fingerprint, own.placed)
+        self.commits += [own, *others]
+        return Outcome(own.placed, name=name)
+
+    def _part(self, act: Act, part: Elsewhere, name: str | None) -> Commit:
+        head = self.heads[part.room_id]
+        placed = tuple(self._number(head, draft) for draft in part.drafts)
+        return Commit(head.slug, act, placed, part.drafts, name)
 
     def _number(self, head: Head, draft: Draft) -> Placed:
         head.last_seq += 1

@@ -70,16 +70,17 @@ async def last_in_thread(
 ) -> tuple[int, bytes] | None:
     """The newest say of these personas among the entries at `heads` and their answers: seq and persona.
 
-    Without `heads`, in the whole room.
+    Without `heads`, in the whole room. A case is a say of its author, and in every thread of its room.
     """
     query = select(entry.c.seq, entry.c.persona).where(
         entry.c.room_id == room_number,
-        entry.c.kind == "say",
+        entry.c.kind.in_(("say", "consult.open")),
         entry.c.redacted.is_(None),
         entry.c.persona.in_(ids),
     )
     if heads is not None:
-        query = query.where(or_(entry.c.seq.in_(heads), entry.c.target.in_(heads)))
+        is_case = entry.c.kind == "consult.open"
+        query = query.where(or_(entry.c.seq.in_(heads), entry.c.target.in_(heads), is_case))
     query = query.order_by(entry.c.seq.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else (row.seq, bytes(row.persona))

@@ -54,6 +54,7 @@ entry = Table(
     Column("says", BigInteger, nullable=False),  # says in the room up to and with this entry
     Column("edited", BigInteger),  # seq of the last edit of this say
     Column("redacted", BigInteger),  # seq of the redaction; body and salt are gone
+    Column("withdrawn", BigInteger),  # in a consult: seq of its author's withdrawal; the words stay
     Column("salt", LargeBinary),
     Column("digest", LargeBinary, nullable=False),  # sha-256 over salt, place and body
     Column("body", LargeBinary),  # JSON of what the kind carries
@@ -148,6 +149,97 @@ talk = Table(  # two personas who met in a room and go on alone; without serial 
     Index("talk_origin", "origin"),
     Index("talk_asker", "asker"),
     Index("talk_asked", "asked"),
+    sqlite_with_rowid=False,
+)
+
+consult = Table(  # a case and its state; what was written stands in its room's entries
+    "consult",
+    LOUNGE,
+    Column("slug", Text, primary_key=True),  # its room
+    Column("room_id", Integer, nullable=False, unique=True),
+    Column("author", LargeBinary, nullable=False),  # the persona that opened it
+    Column("urgency", Text, nullable=False),  # routine, today, now
+    Column("specialties", Text, nullable=False),  # those asked, between spaces
+    Column("state", Text, nullable=False),  # open, revealed, decided, outcome
+    Column("opened", BigInteger, nullable=False),
+    Column("closes", BigInteger),  # when ballots are revealed at the latest
+    Column("enough", Integer),  # after how many ballots they are
+    Column("told", Integer, nullable=False, server_default="0"),  # opinions as last told to all
+    Column("withdrawn", Integer, nullable=False, server_default="0"),  # opinions taken back
+    Column("casts", Integer, nullable=False, server_default="0"),  # rises as ballots or pool change
+    Column("first", BigInteger),  # seq of the entry that told of the first
+    Column("revealed", BigInteger),  # seq of that entry, as the next two
+    Column("decided", BigInteger),
+    Column("outcome", BigInteger),
+    Index("consult_by_state", "state", "opened"),
+    sqlite_with_rowid=False,
+)
+
+card = Table(  # where a consult is announced: the entry that its updates are about
+    "card",
+    LOUNGE,
+    Column("room_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("consult", Text, nullable=False),
+    Index("card_by_consult", "consult"),
+    sqlite_with_rowid=False,
+)
+
+poll = Table(  # a question put to a room; the choices stand in its entry
+    "poll",
+    LOUNGE,
+    Column("room_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),  # of the entry; its ballots are under it
+    Column("choices", Integer, nullable=False),
+    Column("multiple", Boolean, nullable=False),
+    Column("final", Boolean, nullable=False),  # a vote is not changed
+    Column("shown", Text, nullable=False),  # voted: to who has; closed: at its end
+    Column("closes", BigInteger),
+    Column("told", Integer, nullable=False, server_default="0"),  # votes as last told to all
+    Column("casts", Integer, nullable=False, server_default="0"),  # how often a ballot was put
+    Column("closed", BigInteger),  # seq of that entry
+    sqlite_with_rowid=False,
+)
+
+ballot = Table(  # outside the log, without time or persona: a seq would show each and its moment
+    "ballot",
+    LOUNGE,
+    Column("key", LargeBinary, primary_key=True),  # keyed hash of doctor and subject
+    Column("subject", Text, nullable=False),  # a consult's slug, or a poll's id
+    Column("body", LargeBinary, nullable=False),  # JSON
+    Column("told", LargeBinary),  # of a poll: the body that counts are shown with by now
+    Index("ballot_by_subject", "subject"),
+    sqlite_with_rowid=False,
+)
+
+look = Table(  # somebody is looking at a consult: a count that lapses
+    "look",
+    LOUNGE,
+    Column("key", LargeBinary, primary_key=True),  # keyed hash of doctor and consult
+    Column("consult", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("look_by_consult", "consult"),
+    sqlite_with_rowid=False,
+)
+
+consent = Table(  # one side would have a receipt of an entry: a keyed hash of entry and side
+    "consent",
+    LOUNGE,
+    Column("id", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+due = Table(  # what is to be done at a time, by any process, once
+    "due",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("leased", BigInteger, nullable=False, server_default="0"),  # until when it is somebody's
+    Index("due_at", "at"),
+    Index("due_by_subject", "subject"),
     sqlite_with_rowid=False,
 )
 

@@ -10,6 +10,7 @@ from sqlalchemy import LargeBinary, Text, exists, insert, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.acts import PersonaRow, Step
+from storage.consults import PREFIX as CONSULTS
 from storage.entries import Head
 from storage.schema import persona, room, talk
 
@@ -89,10 +90,13 @@ async def between(
 
 
 async def heads(connection: AsyncConnection, own: Iterable[str]) -> list[Head]:
-    """The heads of all rooms but talks, and of these talks."""
+    """The heads of all rooms but talks and consults, and of these."""
     columns = select(room.c.id, room.c.slug, room.c.last_seq, room.c.oldest, room.c.says)
     readable = columns.where(
-        or_(room.c.slug.not_like(f"{PREFIX}%"), room.c.slug.in_(list(own))),
+        or_(
+            room.c.slug.not_like(f"{PREFIX}%") & room.c.slug.not_like(f"{CONSULTS}%"),
+            room.c.slug.in_(list(own)),
+        )
     )
     return [Head(*row) for row in await connection.execute(readable)]
 

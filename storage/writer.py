@@ -141,7 +141,9 @@ class _Batch:
         cls, connection: AsyncConnection, acts: Sequence[Act], is_sqlite: bool
     ) -> _Batch:
         # Rooms are locked in id order, so that two processes never wait for each other in a circle.
-        rooms = await connection.execute(_LOCK_ROOMS, {"ids": sorted({a.room_id for a in acts})})
+        rooms = await connection.execute(
+            _LOCK_ROOMS, {"ids": sorted({p.room_id for a in acts for p in a.parts})}
+        )
         heads = {i: Head(slug, last_seq, says) for i, slug, last_seq, says in rooms}
         found = await connection.execute(FIND_RECEIPTS, {"dedups": [a.dedup for a in acts]})
         receipts = {bytes(row.dedup): as_receipt(row) for row in found}
@@ -165,7 +167,7 @@ class _Batch:
     async def _guarded(self, act: Act) -> bool:
         savepoint = await self.connection.begin_nested()
         for step in act.steps:
-            if not await self._holds(step, self.ledger.next_seq(act)):
+            if not await self._holds(step, self.ledger.next_seq(step.room_id or act.room_id)):
                 await savepoint.rollback()
                 return False
         await savepoint.commit()
@@ -178,12 +180,9 @@ class _Batch:
         return step.rows is None or count == step.rows
 
     def _gather(self, act: Act, outcome: Outcome) -> None:
-        slug, placed = self.ledger.heads[act.room_id].slug, outcome.placed
-        for draft, place in zip(act.drafts, placed, strict=True):
-            self.entry_rows.append(_entry_row(act.room_id, slug, draft, place))
-            if draft.terms is not None:  # an empty row too: what takes it out again must find it
-                row = index.row(self.is_sqlite, act.room_id, place.seq, draft.terms)
-                self.index_rows.append(row)
+        placed = outcome.placed
+        for part, commit in zip(act.parts, self.ledger.commits[-len(act.parts) :], strict=True):
+            self._gather_part(part.room_id, commit)
         self.receipt_rows.append(
             {
                 "dedup": act.dedup,
@@ -198,6 +197,13 @@ class _Batch:
         if act.noted is not None:
             self.noted.append(act.noted)
         self.letter_rows.extend({"id": each.id, "sealed": each.sealed} for each in act.letters)
+
+    def _gather_part(self, room_id: int, commit: Commit) -> None:
+        for draft, place in zip(commit.drafts, commit.placed, strict=True):
+            self.entry_rows.append(_entry_row(room_id, commit.room, draft, place))
+            if draft.terms is not None:  # an empty row too: what takes it out again must find it
+                row = index.row(self.is_sqlite, room_id, place.seq, draft.terms)
+                self.index_rows.append(row)
 
     async def write(self) -> None:
         """The gathered rows, a statement a table."""

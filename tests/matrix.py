@@ -30,6 +30,7 @@ ROOMS = {
     "me": "me",
     "own talk": "",
     "others' talk": "",
+    "consult": "",
     "nowhere": "specialty/astrology",
 }
 RULES = """
@@ -74,6 +75,7 @@ class Place:
     others: int = 1
     own: int = 1
     persona: str = "A" * 22
+    poll: int = 1
 
 
 @dataclass(slots=True)
@@ -88,6 +90,11 @@ def _changing(place: Place, seq: int, **more: Any) -> dict[str, Any]:
     return {"room": place.room, "seq": seq, "cid": new_cid(), **more}
 
 
+def _case() -> dict[str, Any]:
+    asked = {"question": "Lyse or wait?", "specialties": ["neurology"]}
+    return {**asked, "cid": new_cid()}
+
+
 # The order matters: first what leaves things as they are, last what takes words or places away.
 ACTIONS: Mapping[str, Callable[[Place], tuple[str, dict[str, Any]]]] = {
     "join": lambda at: ("join", {"room": at.room}),
@@ -100,12 +107,31 @@ ACTIONS: Mapping[str, Callable[[Place], tuple[str, dict[str, Any]]]] = {
     "say": lambda at: ("say", {"room": at.room, "cid": new_cid(), "text": "Good evening."}),
     "react": lambda at: ("react", _changing(at, at.others, emoji="👍", on=True)),
     "report": lambda at: ("report", _changing(at, at.others, kind="other")),
+    "ack": lambda at: ("ack", {"room": at.room, "seq": at.others}),
     "edit own": lambda at: ("edit", _changing(at, at.own, text="Good morning.")),
     "edit another's": lambda at: ("edit", _changing(at, at.others, text="Good morning.")),
     "reveal": lambda at: ("reveal", _changing(at, at.others)),
     "talk": lambda at: ("talk", _changing(at, at.others)),
     "seen": lambda at: ("seen", {"room": at.room, "seq": 1}),
     "writing": lambda at: ("writing", {"room": at.room, "on": True}),
+    "opinions": lambda at: ("opinions", {"room": at.room}),
+    "opine": lambda at: ("opine", {"room": at.room, "ranked": ["Angina"], "cid": new_cid()}),
+    "unopine": lambda at: ("unopine", {"room": at.room, "cid": new_cid()}),
+    "merge": lambda at: (
+        "merge",
+        {"room": at.room, "into": "Angina", "labels": ["angina"], "cid": new_cid()},
+    ),
+    "unseal": lambda at: ("unseal", {"room": at.room, "cid": new_cid()}),
+    "decide": lambda at: ("decide", {"room": at.room, "did": "Waited.", "cid": new_cid()}),
+    "outcome": lambda at: ("outcome", {"room": at.room, "text": "Well.", "cid": new_cid()}),
+    "receipt": lambda at: ("receipt", _changing(at, at.others)),
+    "poll": lambda at: (
+        "poll",
+        {"room": at.room, "question": "Which?", "choices": ["This", "That"], "cid": new_cid()},
+    ),
+    "vote": lambda at: ("vote", _changing(at, at.poll, choices=[0])),
+    "tally": lambda at: ("tally", {"room": at.room, "seq": at.poll}),
+    "close another's poll": lambda at: ("poll_close", _changing(at, at.poll)),
     "redact another's": lambda at: ("redact", _changing(at, at.others, reason="Not for here.")),
     "redact own": lambda at: ("redact", _changing(at, at.own)),
     "retire": lambda at: ("retire", {"room": at.room, "as": "anonymous", "cid": new_cid()}),
@@ -114,11 +140,13 @@ ACTIONS: Mapping[str, Callable[[Place], tuple[str, dict[str, Any]]]] = {
         {"talk": at.room, "accept": True, "cid": new_cid()},
     ),
     "talk_end": lambda at: ("talk_end", {"room": at.room, "cid": new_cid()}),
+    "looking": lambda at: ("looking", {"room": at.room, "on": True}),
+    "consult": lambda at: ("consult", _case()),
     "leave": lambda at: ("leave", {"room": at.room}),
     "signals": lambda at: ("signals", {"on": True}),
     "ping": lambda at: ("ping", {}),
 }
-OF_NO_ROOM = ("signals", "ping")
+OF_NO_ROOM = ("consult", "signals", "ping")
 DOORS: Mapping[str, tuple[str, str, dict[str, Any] | None]] = {
     "list reports": ("GET", "/api/reports", None),
     "close a report": ("POST", "/api/reports/none/close", {"outcome": "dismissed"}),
@@ -171,7 +199,7 @@ async def _prepared(
     await house.doctor(somebody.name, **TRAITS[role])
     guest = await house.guest(somebody.name)
     for kind in kinds:
-        room = ROOMS[kind] or await _talk(host, guest if kind == "own talk" else None, house)
+        room = ROOMS[kind] or await _opened(host, guest, house, kind)
         somebody.places[kind] = await _place(host, guest, room)
     await guest.socket.close()
     return somebody
@@ -185,10 +213,22 @@ async def _place(host: Guest, guest: Guest, room: str) -> Place:
         event = (await host.reaches(room, place.others))[-1]
         place.persona = event["by"]["id"]
         await guest.join(room)
-        place.own = (await guest.say(room, "Good evening to you.", reply_to=place.others))["seq"]
+        blind = {"sort": "question"} if room.startswith("consult/") else {}  # else it is sealed
+        answer = await guest.say(room, "Good evening to you.", reply_to=place.others, **blind)
+        place.own = answer["seq"]
+        question = {"question": "Which?", "choices": ["This", "That"], "cid": new_cid()}
+        place.poll = (await host.ask("poll", room=room, **question))["seq"]
     except Refused:
         pass
     return place
+
+
+async def _opened(host: Guest, guest: Guest, house: House, kind: str) -> str:
+    """A room that is nobody's before: of the host's case, or of two."""
+    if kind == "consult":
+        room: str = (await host.ask("consult", **_case()))["consult"]
+        return room
+    return await _talk(host, guest if kind == "own talk" else None, house)
 
 
 async def _talk(host: Guest, guest: Guest | None, house: House) -> str:

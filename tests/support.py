@@ -26,7 +26,7 @@ from websockets.exceptions import ConnectionClosed
 from lounge.doctors import digest_of, new_token
 from lounge.opening import Lounge, count_crowd
 from lounge.settings import Settings, from_environment
-from storage import visits
+from storage import due, visits
 from tests.schema import check_command, check_frame
 from web import wire
 from web.app import build
@@ -115,6 +115,13 @@ class House:
         self.lounge.personas.crowd = await count_crowd(
             self.lounge.doctors, self.lounge.rooms, self.settings
         )
+
+    async def come_due(self, subject: str) -> None:
+        """Do now whatever is to be done about something later."""
+        async with self.lounge.database.reading() as connection:
+            waiting = await due.waiting(connection, subject)
+        for each in waiting:
+            await self.lounge.dues.handle[each.kind](each)
 
     def http(self, token: str | None = None, **headers: str) -> httpx2.AsyncClient:
         """A client for the HTTP routes."""

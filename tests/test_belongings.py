@@ -8,7 +8,7 @@ import gc
 import pytest
 from sqlalchemy import select
 
-from lounge.belongings import MOST_IGNORED, MOST_MARKS, MOST_OWN, Belongings
+from lounge.belongings import MOST_CHANGES, MOST_IGNORED, MOST_MARKS, MOST_OWN, Belongings
 from lounge.demo import populate
 from lounge.errors import Refusal
 from storage import identities
@@ -17,6 +17,7 @@ from storage.database import StorageError
 from storage.identity_schema import belongings
 from tests.stores import START, Clock, Stores, add_ana, doctor_by
 
+CONSULT = "consult/one"
 FIRST_PINS = ("specialty/cardiology", "country/ca", "world")
 
 
@@ -93,6 +94,44 @@ async def test_two_processes_do_not_overwrite_each_other(stores: Stores, ana: st
     assert set(after.own) == {"specialty/neurology", "specialty/oncology"}
     assert after.marks == {"world": (9, 9)}
     assert after.pinned == (*FIRST_PINS, "house/coffee")
+
+
+async def test_a_change_that_waits_outlives_reading_on_and_ends_once_in_either_process(
+    stores: Stores, ana: str
+) -> None:
+    one, other = opened(stores), opened(stores)
+    here, there = await one.of(ana), await other.of(ana)
+    for shelf in (here, there):
+        shelf.learn(CONSULT, 3, 9)
+        shelf.read(CONSULT, 9, 5)
+        shelf.read(CONSULT, 12, 6)
+    assert here.changed(CONSULT) == there.changed(CONSULT) == {3: 9}
+    here.acknowledge(CONSULT, 3, 9)
+    await one.close()
+    await other.close()  # it had not heard
+    after = await opened(stores).of(ana)
+    assert (after.changed(CONSULT), after.changed("world")) == ({}, {})
+    assert after.marks[CONSULT] == (12, 6)
+
+
+async def test_an_acknowledgement_is_of_what_was_seen_and_not_of_what_came_later(
+    stores: Stores, ana: str
+) -> None:
+    here = opened(stores)
+    shelf = await here.of(ana)
+    shelf.acknowledge(CONSULT, 3, 9)  # seen as it came, before the mark passed it
+    shelf.learn(CONSULT, 3, 9)
+    assert shelf.changed(CONSULT) == {}
+    shelf.learn(CONSULT, 3, 14)
+    shelf.acknowledge(CONSULT, 3, 9)
+    shelf.learn(CONSULT, 5, 15)
+    await here.close()
+    again = await opened(stores).of(ana)
+    assert again.changed(CONSULT) == {3: 14, 5: 15}
+    for n in range(MOST_CHANGES):
+        again.learn(CONSULT, 100 + n, 1_000 + n)
+        again.acknowledge(CONSULT, 1_000 + n, 2_000 + n)
+    assert len(again.changed(CONSULT)) == len(again.acknowledged(CONSULT)) == MOST_CHANGES
 
 
 async def test_what_another_process_wrote_shows_after_the_own_write(

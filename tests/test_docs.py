@@ -42,7 +42,11 @@ SHAPES: Mapping[str, type] = {
     "crowd": wire.CrowdBand,
     "mode": events.Mode,
     "span": wire.HeldSpan,
+    "opinion": events.Opinion,
+    "pooled": events.Pooled,
+    "cell": events.Cell,
     "mark": wire.Stretch,
+    "state": events.ConsultState,
 }
 FORBIDDEN = (
     *(r"/work/", r"/home/", r"/root\b", r"/opt/", r"/tmp/", r"\bshared/"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from storage import entries, index
 from storage.acts import Act, Outcome, Placed, Step
 from storage.database import Database
-from storage.entries import Entry, Shown, Standing
+from storage.entries import Change, Entry, Shown, Standing, Version
 from storage.schema import entry, reaction
 from storage.tokenizer import index_terms, query_terms
 from storage.writer import Writer
@@ -198,6 +199,80 @@ async def test_only_a_say_that_stands_can_be_answered_or_changed(
     ):
         (answer,) = await settled(writer, act(room, draft("say", text="x"), steps=steps))
         assert not isinstance(answer, Outcome)
+
+
+# -- in consults ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def consult(lounge: Database) -> int:
+    """A consult's room."""
+    return await entries.room_id(lounge, f"consult/{secrets.token_hex(6)}")
+
+
+async def _withdrawal(database: Database, room: int, seq: int, owner: bytes = ANA) -> Act:
+    was = await _standing(database, room, seq)
+    assert was is not None
+    steps = [
+        entries.mark_withdrawn(room, seq, owner, was.edited),
+        index.removal(database.is_sqlite, room, seq, index_terms(was.text)),
+    ]
+    return act(room, draft("withdraw", target=seq, persona=owner), steps=steps)
+
+
+async def test_a_consult_keeps_every_text_and_what_each_edit_brought(
+    lounge: Database, consult: int, writer: Writer
+) -> None:
+    await _done(writer, say(consult, "Give 10 mg."))
+    await _done(writer, await _edit(writer, lounge, consult, 1, "Give 2 mg."))
+    await _done(writer, await _edit(writer, lounge, consult, 1, "Give 1 mg."))
+    await _done(writer, await _withdrawal(lounge, consult, 1))
+    said, first, second, _ = await log_of(lounge, consult)
+    assert (said.body, said.edited, said.withdrawn) == ({"text": "Give 1 mg."}, 3, 4)
+    assert said.versions == (Version(first.at, "Give 10 mg."), Version(second.at, "Give 2 mg."))
+    assert [each.body for each in (first, second)] == [{"text": "Give 2 mg."}, said.body]
+    assert await _found(lounge, consult, "give") == []
+
+
+async def test_a_withdrawn_say_is_changed_by_nobody_but_can_be_erased(
+    lounge: Database, consult: int, writer: Writer
+) -> None:
+    await _done(writer, say(consult, "mine"), say(consult, "a word"))
+    edit, redaction = (
+        await _edit(writer, lounge, consult, 1, "still mine"),
+        await _redaction(lounge, consult, 1),
+    )
+    stranger = await _withdrawal(lounge, consult, 1, BEN)
+    twice = [await _withdrawal(lounge, consult, 1) for _ in range(2)]
+    answers = await settled(writer, stranger, *twice, edit, redaction)
+    assert [isinstance(each, Outcome) for each in answers] == [False, True, False, False, False]
+    for on in (False, True):
+        guard = entries.say_stands(consult, 1, in_force=on)
+        (answer,) = await settled(writer, act(consult, draft("say", text="x"), steps=[guard]))
+        assert isinstance(answer, Outcome) is not on
+    await _done(writer, act(consult, draft("redact"), steps=entries.erase(consult, 1, None, 3)))
+    assert (await log_of(lounge, consult))[0].body is None
+
+
+async def test_what_changed_is_listed_until_its_words_are_gone(
+    lounge: Database, consult: int, writer: Writer
+) -> None:
+    await _done(writer, say(consult, "one"), say(consult, "two", persona=BEN))
+    await _done(writer, await _edit(writer, lounge, consult, 1, "one, corrected"))
+    await _done(writer, _react(lounge, consult, 2, "👍", ANA, True))
+    await _done(writer, await _withdrawal(lounge, consult, 2, BEN))
+    edit, withdrawal = Change(3, 1, ANA), Change(5, 2, BEN)
+    async with lounge.reading() as connection:
+        assert await entries.changes(connection, consult, 2, 5) == [edit, withdrawal]
+        assert await entries.changes(connection, consult, 3, 4) == []
+        assert await entries.changes(connection, consult, 4, 4, (3, 4)) == [edit]
+        assert await entries.change_at(connection, consult, 5) == withdrawal
+        assert await entries.change_at(connection, consult, 4) is None
+        assert await entries.reactors(connection, consult, 2, "👍") == [ANA]
+        assert await entries.reactors(connection, consult, 2, "👀") == []
+    await _done(writer, await _redaction(lounge, consult, 1))
+    async with lounge.reading() as connection:
+        assert await entries.changes(connection, consult, 0, 9) == [withdrawal]
 
 
 # -- reactions -----------------------------------------------------------------------------------

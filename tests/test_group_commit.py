@@ -217,7 +217,7 @@ def ledger(last_seq: int = 6, says: int = 4, epoch: int = 0) -> Ledger:
 def test_entries_are_numbered_on_from_the_head_in_the_order_of_their_acts() -> None:
     book = ledger()
     first = book.place(act("a", b"1", b"2"))
-    assert book.next_seq(act("b")) == 9
+    assert book.next_seq(act("b").room_id) == 9
     second = book.place(act("b", b"3"))
     assert [(place.seq, place.says) for place in first.placed] == [(7, 5), (8, 6)]
     assert second.placed == (Placed(9, "b0", 1_000, 7),)
@@ -261,7 +261,7 @@ def test_an_act_in_a_room_that_does_not_exist_is_refused() -> None:
 def test_asking_numbers_nothing() -> None:
     book = ledger()
     assert book.refusal(act("a", b"1")) is None
-    assert book.next_seq(act("a", b"1")) == 7
+    assert book.next_seq(act("a", b"1").room_id) == 7
     assert (book.heads[WORLD], book.receipts, book.commits) == (Head("world", 6, 4), {}, [])
 
 

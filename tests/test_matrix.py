@@ -21,7 +21,7 @@ TRIED: dict[tuple[str, str], list[str]] = {
     ("doctor", "open"): EVERYWHERE,
     ("moderator", "open"): [kind for kind in ROOMS if kind not in ("specialty", "country")],
     **{(role, "open"): HARDEST for role in ("officer", "registrar")},
-    ("doctor", "muted"): ["world", "own talk", "me"],
+    ("doctor", "muted"): ["world", "own talk", "consult", "me"],
     ("doctor", "not accepted"): ["world", "own talk", "me"],
     ("doctor", "suspended"): ["world", "own talk", "me"],
     **{("doctor", s): ["world"] for s in ("applied", "checking", "refused", "expired")},
@@ -34,7 +34,7 @@ TRIED: dict[tuple[str, str], list[str]] = {
 CLOSED = {"not accepted", "applied", "checking", "refused", "expired", "suspended"}
 """Standings in which no room opens."""
 OPEN_TO = {
-    **dict.fromkeys(("world", "specialty", "country", "house", "me", "own talk"), ROLES),
+    **dict.fromkeys(("world", "specialty", "country", "house", "me", "own talk", "consult"), ROLES),
     "house of some": ("doctor",),  # hers is the only country that its rule names
     "house of moderators": ("moderator",),
     "others' talk": (),
@@ -43,21 +43,46 @@ OPEN_TO = {
 HIDDEN = {"others' talk", "nowhere"}
 """What there is not, or may not be known to be."""
 FROM_OUTSIDE = {"join", "history", "search"}
-SILENCED = {"say", "react", "edit own", "edit another's", "reveal", "talk"}
+SILENCED = {"say", "react", "edit own", "edit another's", "reveal", "talk", "poll", "vote"}
 """What nobody does who is muted."""
+OF_A_CONSULT = (
+    *("looking", "opinions", "opine", "unopine", "merge", "unseal"),
+    *("decide", "outcome", "receipt"),
+)
+"""What only consults have."""
 IN_A_ROOM = {
     **dict.fromkeys(ACTIONS, "ok"),
+    **dict.fromkeys(OF_A_CONSULT, "invalid"),
     "edit another's": "forbidden",
     "redact another's": "forbidden",  # unless by a moderator
+    "close another's poll": "forbidden",
     "talk_answer": "not_found",  # a room is no talk
     **dict.fromkeys(("seen", "writing", "talk_end"), "invalid"),  # only talks have these
+    "ack": "invalid",  # only consults have it
 }
 IN_OWN_TALK = {
     **dict.fromkeys(ACTIONS, "ok"),
+    **dict.fromkeys(OF_A_CONSULT, "invalid"),
     "edit another's": "forbidden",
     "redact another's": "forbidden",  # by nobody: moderators read only what is reported
     "talk": "invalid",
+    "ack": "invalid",
     "retire": "forbidden",
+    "poll": "invalid",  # of two, a vote is no secret
+    **dict.fromkeys(("vote", "tally", "close another's poll"), "not_found"),
+}
+IN_A_CONSULT = {  # somebody else's, still open
+    **IN_A_ROOM,
+    **dict.fromkeys(("looking", "opinions", "opine", "unopine"), "ok"),
+    **dict.fromkeys(("say", "merge", "unseal", "decide", "outcome"), "forbidden"),
+    "ack": "not_found",  # nothing was changed
+    "poll": "forbidden",  # it would show what the ballots hold back
+    **dict.fromkeys(("vote", "tally", "close another's poll"), "not_found"),
+    "receipt": "forbidden",  # of what the author of the case said
+}
+MUTED_IN_A_CONSULT = {
+    **dict.fromkeys(("opine", "decide", "outcome"), "muted"),
+    "unopine": "not_found",
 }
 IN_ME = {
     **dict.fromkeys(ACTIONS, "forbidden"),  # nobody writes there
@@ -81,6 +106,8 @@ def expected(cell: Cell) -> str:
         return _at_a_door(cell)
     if cell.action == "ping":
         return "ok"
+    if cell.action == "consult":  # it opens a room of its own
+        return {"open": "ok", "muted": "muted"}.get(cell.standing, "forbidden")
     if cell.action == "signals":  # her own switch: it opens no room
         return "ok" if cell.standing in ("open", "muted", "not accepted") else "forbidden"
     if cell.standing in CLOSED and not (cell.standing == "not accepted" and cell.kind == "me"):
@@ -93,9 +120,11 @@ def expected(cell: Cell) -> str:
         return "invalid" if (cell.kind, cell.action) == ("own talk", "talk") else "muted"
     if cell.kind == "own talk":
         return IN_OWN_TALK[cell.action]
+    if cell.kind == "consult" and cell.standing == "muted" and cell.action in MUTED_IN_A_CONSULT:
+        return MUTED_IN_A_CONSULT[cell.action]
     if cell.action == "redact another's" and cell.role == "moderator":
         return "ok"
-    return IN_A_ROOM[cell.action]
+    return (IN_A_CONSULT if cell.kind == "consult" else IN_A_ROOM)[cell.action]
 
 
 def _outside(cell: Cell) -> str:
@@ -157,8 +186,8 @@ def test_the_matrix_leaves_out_no_command_no_role_no_standing_and_no_kind_of_roo
     assert place_less == set(wire.COMMANDS)
     assert {role for role, _ in TRIED} == set(ROLES)
     assert {standing for _, standing in TRIED} == set(STANDINGS)
-    kinds = {room.kind for room in house.lounge.rooms.rooms()} | {"me", "talk"}
-    assert kinds == {"world", "specialty", "country", "house", "me", "talk"}
+    kinds = {room.kind for room in house.lounge.rooms.rooms()} | {"me", "talk", "consult"}
+    assert kinds == {"world", "specialty", "country", "house", "me", "talk", "consult"}
     assert set(EVERYWHERE) == set(ROOMS) == set(OPEN_TO)
     assert set(OF_NO_ROOM) < set(ACTIONS)
     assert set(BEHIND) < set(DOORS)

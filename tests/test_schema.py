@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from starlette.routing import Route
 
-from lounge import guard
+from lounge import consults, guard
 from lounge.errors import RESTART, Code
 from lounge.settings import from_environment
 from lounge.words import LANGUAGES, catalogue
@@ -144,7 +144,7 @@ async def test_every_answer_is_as_the_document_says(house: House) -> None:
         found = await doctor.post("/api/search", json={"q": "documented"})
         assert found.json()["hits"]
         _check(found, "post", "/api/search")
-        for path in ("passkeys", "factors", "face", "screen-name"):
+        for path in ("passkeys", "factors", "face", "screen-name", "told"):
             _check(await doctor.get(f"/api/{path}"), "get", f"/api/{path}")
         named = await doctor.patch("/api/screen-name", json={"name": "Heron at Dusk"})
         _check(named, "patch", "/api/screen-name")
@@ -266,13 +266,67 @@ async def _spend_an_evening(house: House) -> list[Any]:
     await ben.hears("event", room=ROOM, kind="tombstone")
     await house.lounge.news.roster._board.put({ROOM: Held(1, math.inf)})  # many are there
     await ana.hears("presence", room=ROOM)
+    await _vote(house, ana, moira)
     await _talk_privately(ana, ben, place)
+    await _put_a_case(house, ana, ben)
+    await _opine(ana, ben, moira)
     await ben.ask("leave", room=ROOM)
     await ana.say(ROOM, "News for Ben.")
     await ben.hears("rooms")
     await connection.farewell(RESTART, 0)
     assert {await guest.closed() for guest in (ana, ben, moira)} == {4012}
     return [ana, ben, moira]
+
+
+async def _vote(house: House, ana: Any, moira: Any) -> None:
+    asked = {"question": "Which first?", "choices": ["CT", "MRI"], "cid": new_cid()}
+    poll = {"room": ROOM, "seq": (await ana.ask("poll", room=ROOM, **asked))["seq"]}
+    await moira.ask("vote", **poll, choices=[1], cid=new_cid())
+    await moira.ask("tally", **poll)
+    event = await ana.hears("event", room=ROOM, seq=poll["seq"])
+    await house.come_due(event["id"])
+    await ana.hears("event", room=ROOM, kind="poll.count")
+    closed = await ana.ask("poll_close", **poll, cid=new_cid())
+    await ana.reaches(ROOM, closed["seq"])
+
+
+async def _put_a_case(house: House, ana: Any, ben: Any) -> None:
+    asked = {"question": "Lyse or wait?", "specialties": ["cardiology"], "age": "60-79"}
+    case = (await ana.ask("consult", **asked, cid=new_cid()))["consult"]
+    await ben.hears("event", room=ROOM, kind="consult.card", consult=case)
+    await ana.join(case)
+    await ben.join(case)
+    await ben.ask("looking", room=case, on=True)
+    was = await house.lounge.consults.find(case)
+    assert was is not None
+    told = consults.state(was, opinions=1)
+    cards = await house.lounge.consults.updates(was, told)
+    await house.lounge.house_acts.do(was.room_id, [consults.update(told)], [], cards)
+    await ana.hears("event", room=ROOM, kind="consult.update")
+
+
+async def _opine(ana: Any, ben: Any, moira: Any) -> None:
+    asked = {"question": "What is it?", "specialties": ["cardiology"], "cid": new_cid()}
+    room = (await ana.ask("consult", **asked))["consult"]
+    for guest, label in ((ana, "Angina"), (ben, "STEMI"), (moira, "Heart attack")):
+        await guest.join(room)
+        await guest.ask("opine", room=room, ranked=[label], cid=new_cid())
+    await moira.ask("unopine", room=room, cid=new_cid())
+    await moira.ask("opine", room=room, ranked=["Heart attack"], why="Troponin.", cid=new_cid())
+    await moira.ask("opinions", room=room)
+    await ana.ask("unseal", room=room, cid=new_cid())
+    one = {"into": "STEMI", "labels": ["Heart attack"], "cid": new_cid()}
+    await ana.ask("merge", room=room, **one)
+    await ana.hears("event", room=room, kind="consult.merge")
+    said = await ben.say(room, "Troponin again in three hours.")
+    gone = await moira.say(room, "Lyse him.")
+    await moira.ask("redact", room=room, seq=gone["seq"], cid=new_cid())
+    await moira.hears("event", room=room, kind="withdraw")
+    await ana.ask("receipt", room=room, seq=said["seq"], cid=new_cid())
+    decided = {"did": "Admitted him.", "helped": [said["seq"]], "cid": new_cid()}
+    await ana.ask("decide", room=room, **decided)
+    await ana.ask("outcome", room=room, text="He went home.", cid=new_cid())
+    await ana.hears("event", room=room, kind="consult.outcome")
 
 
 async def _talk_privately(ana: Any, ben: Any, place: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from lounge.unmasking import (
 from storage import audit
 from storage.database import Database
 from storage.identity_schema import officer
-from storage.schema import entry, lounge_audit, persona, room, talk
+from storage.schema import card, entry, lounge_audit, persona, room, talk
 from tests.stores import Clock, Stores
 from tests.test_officers import OLGA, OMAR, doctor, enrolment_of, personas_of, the_two
 
@@ -162,6 +162,21 @@ async def test_in_a_talk_an_author_is_who_she_was_where_the_two_met(hall: Hall) 
     await say(hall.stores, ben, None, "talk/x", "world")
     assert await enrolment_of(hall.stores).seal_rest() == 1
     case = await hall.unmasking.request("talk/x", SEQ, REASON)
+    handed = await hall.unmasking.approve(case.id, by(OMAR))
+    assert (await hall.unmasking.open(case.id, handed.box, by(OLGA))).doctor_id == ben
+
+
+async def test_of_a_card_the_author_is_who_she_is_in_the_consult(hall: Hall) -> None:
+    ben = await doctor(hall.stores, "ben")
+    await say(hall.stores, ben, None, "consult/x", "consult/x")
+    assert await enrolment_of(hall.stores).seal_rest() == 1
+    async with hall.stores.lounge.writing() as connection:
+        persona_id = personas_of(hall.stores).id_of(ben, "consult/x")
+        await connection.execute(update(entry).values(persona=persona_id, kind="consult.card"))
+        number = select(room.c.id).where(room.c.slug == ROOM).scalar_subquery()
+        announced = {"room_id": number, "seq": SEQ, "consult": "consult/x"}
+        await connection.execute(card.insert().values(**announced))
+    case = await hall.unmasking.request(ROOM, SEQ, REASON)
     handed = await hall.unmasking.approve(case.id, by(OMAR))
     assert (await hall.unmasking.open(case.id, handed.box, by(OLGA))).doctor_id == ben
 

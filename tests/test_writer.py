@@ -8,11 +8,12 @@ import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import BindParameter, bindparam, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +21,7 @@ import storage.group_commit
 from storage import entries, gate, personas
 from storage.acts import (
     CidConflict,
+    Elsewhere,
     Letter,
     Missed,
     Outcome,
@@ -34,6 +36,8 @@ from storage.writer import Commit, Writer
 from tests.acts import ANA, act, draft, head_of, log_of, new_room, say, seqs, settled, writing
 from tests.postgres import drop_database, fresh_database
 from tests.stores import BOTH, Stores, open_either
+
+_act_seq: BindParameter[int] = bindparam("act_seq")
 
 
 @pytest.fixture(scope="module", params=BOTH)
@@ -141,6 +145,55 @@ async def test_two_processes_number_the_same_rooms_without_a_hole(
 
 
 # -- guards --------------------------------------------------------------------------------------
+
+
+async def test_an_act_of_two_rooms_is_whole_in_both_and_told_in_both(lounge: Database) -> None:
+    one, other = await new_room(lounge), await new_room(lounge)
+    heard: list[tuple[str, int]] = []
+    async with writing(lounge, lambda commits: heard.extend(told(commits))) as writer:
+        writer.epoch = await _epoch(lounge)
+        await writer.submit(say(other, epoch=writer.epoch))
+        beside = Elsewhere(other, (draft("card", text="of one"),))
+        seen = select(entry.c.seq).where(entry.c.room_id == other, entry.c.seq < _act_seq)
+        guard = Step(seen, rows=1, numbered=True, room_id=other)
+        made = act(one, draft("say", text="one"), elsewhere=(beside,), steps=(guard,))
+        outcome = await writer.submit(replace(made, epoch=writer.epoch))
+        again = await writer.submit(replace(made, epoch=writer.epoch))
+    assert (seqs([outcome, again]), again.duplicate) == ([1, 1], True)
+    assert [each.kind for each in await log_of(lounge, one)] == ["say"]
+    assert [each.kind for each in await log_of(lounge, other)] == ["say", "card"]
+    assert [seq for _, seq in heard] == [1, 1, 2]
+
+
+async def test_an_act_of_two_rooms_whose_guard_misses_is_in_neither(lounge: Database) -> None:
+    one, other = await new_room(lounge), await new_room(lounge)
+    async with writing(lounge) as writer:
+        writer.epoch = await _epoch(lounge)
+        beside = Elsewhere(other, (draft("card", text="of one"),))
+        guard = Step(select(entry.c.seq).where(entry.c.room_id == one), rows=1)
+        made = act(one, draft("say", text="one"), elsewhere=(beside,), steps=(guard,))
+        with pytest.raises(Missed):
+            await writer.submit(replace(made, epoch=writer.epoch))
+    assert (await log_of(lounge, one), await log_of(lounge, other)) == ([], [])
+
+
+async def test_a_step_that_counts_by_a_room_of_no_part_of_its_act_is_refused_alone(
+    lounge: Database, room: int, writer: Writer
+) -> None:
+    other = await new_room(lounge)
+    await writer.submit(say(other, epoch=writer.epoch))
+    odd = Step(select(entry.c.seq).where(entry.c.seq == _act_seq), numbered=True, room_id=other)
+    first, second = await settled(
+        writer,
+        act(room, draft("say", text="odd"), steps=(odd,), epoch=writer.epoch),
+        say(room, epoch=writer.epoch),
+    )
+    assert isinstance(first, StorageError)
+    assert seqs([second]) == [1]
+
+
+def told(commits: Sequence[Commit]) -> list[tuple[str, int]]:
+    return [(commit.room, commit.placed[-1].seq) for commit in commits]
 
 
 async def test_a_missed_guard_refuses_its_act_alone_and_takes_no_number(

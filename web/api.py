@@ -19,6 +19,7 @@ from starlette.routing import Route
 from lounge import moderation, policy
 from lounge.attendance import readable, unread
 from lounge.belongings import Shelf
+from lounge.consults import is_consult
 from lounge.credentials.validators import BODIES
 from lounge.doctors import Unrecognised
 from lounge.errors import Code, Refusal, StorageError
@@ -149,6 +150,9 @@ async def list_rooms(request: Request) -> Response:
     for place in await lounge.talks.of(visit.doctor):
         lounge.talks.know(shelf, place)
         listed.append(_listed(lounge, shelf, place.room, not place.is_over))
+    await lounge.consults.learn(shelf)
+    for consult in filter(None, map(lounge.consults.room, shelf.rooms)):  # others: see the board
+        listed.append(_listed(lounge, shelf, consult, True))
     return answer(RoomList(listed))
 
 
@@ -170,7 +174,11 @@ def _listed(lounge: Lounge, shelf: Shelf, room: Room, own: bool) -> ListedRoom:
 async def pin_room(request: Request) -> Response:
     lounge, visit = _lounge(request), await require_act(request)
     body = await read_body(request, Pin)
-    room = policy.admit(visit.doctor, request.path_params["room"], lounge.rooms)
+    asked = request.path_params["room"]
+    if is_consult(asked):
+        room = await lounge.consults.admit(visit.doctor, asked)
+    else:
+        room = policy.admit(visit.doctor, asked, lounge.rooms)
     (await lounge.belongings.of(visit.doctor.id)).pin(room.id, body.pinned)
     return nothing()
 

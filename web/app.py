@@ -28,7 +28,9 @@ from web import (
     accounts,
     api,
     applications,
+    closing,
     connection,
+    consults,
     factors,
     leaving,
     oidc,
@@ -39,6 +41,7 @@ from web import (
     sanctions,
     socket,
     streams,
+    told,
 )
 from web.dialects import FRAMERS
 from web.metrics import Metrics
@@ -104,6 +107,9 @@ def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
             *oidc.routes,
             *sanctions.routes,
             *personas.routes,
+            *consults.routes,
+            *closing.routes,
+            *told.routes,
             *api.routes,
             *streams.routes,
             *pages.routes,

@@ -11,10 +11,12 @@ import msgspec
 import structlog
 
 from lounge.attendance import Attendance
+from lounge.cases import Case
 from lounge.conversation import Outcome
 from lounge.errors import Code, Locked, Refusal, StorageError
 from lounge.events import rfc3339
 from lounge.opening import Lounge
+from lounge.polls import NewPoll, Tally
 from lounge.words import say
 from web import wire
 from web.dialects import Dialect
@@ -41,7 +43,8 @@ def no_nul(command: wire.Command) -> None:
     """One database takes a NUL and the other does not: neither gets to see one. Raises Refusal."""
     for name in command.__struct_fields__:
         value = getattr(command, name)
-        if isinstance(value, str) and "\0" in value:
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
             raise Refusal(Code.INVALID, "refusal.nul", field=name)
 
 
@@ -74,6 +77,7 @@ def worded(ref: wire.Ref | None, refusal: Refusal, language: str) -> wire.Error:
         message=say(refusal.key, language, **refusal.values),
         retry_after=msgspec.UNSET if refusal.retry_after is None else refusal.retry_after,
         spans=spans or msgspec.UNSET,
+        field=_field(refusal),
     )
 
 
@@ -84,6 +88,7 @@ async def _say(asker: Asker, command: wire.Say) -> wire.Said:
         command.text,
         command.reply_to,
         command.face,
+        command.sort,
     )
     placed = outcome.placed[0]
     return wire.Said(
@@ -121,6 +126,11 @@ async def _report(asker: Asker, command: wire.Report) -> wire.Done:
         seat, command.seq, command.cid, command.kind, command.note
     )
     return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _ack(asker: Asker, command: wire.Ack) -> wire.Noted:
+    await asker.attendance.acknowledge(command.room, command.seq)
+    return wire.Noted(ref=command.ref)
 
 
 async def _history(asker: Asker, command: wire.History) -> wire.Past:
@@ -200,6 +210,42 @@ async def _talk_end(asker: Asker, command: wire.TalkEnd) -> wire.Changed:
     return _changed(command, outcome)
 
 
+async def _opine(asker: Asker, command: wire.Opine) -> wire.Done:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.ballots.opine(seat, command.cid, command.ranked, command.why)
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _unopine(asker: Asker, command: wire.Unopine) -> wire.Done:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.ballots.unopine(seat, command.cid)
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _opinions(asker: Asker, command: wire.Opinions) -> wire.Views:
+    views = await asker.lounge.ballots.views(asker.attendance.seat(command.room))
+    own, others = views.own, views.others
+    return wire.Views(
+        ref=command.ref,
+        own=wire.opinion(own, badged=False) if own else msgspec.UNSET,
+        opinions=msgspec.UNSET
+        if others is None
+        else [wire.opinion(each, badged=True) for each in others],
+        suggestions=list(views.suggestions) or msgspec.UNSET,
+    )
+
+
+async def _unseal(asker: Asker, command: wire.Unseal) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    return _changed(command, await asker.lounge.unsealing.unseal(seat, command.cid))
+
+
+async def _merge(asker: Asker, command: wire.Merge) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.unsealing.merge(seat, command.cid, command.into, command.labels)
+    return _changed(command, outcome)
+
+
 async def _seen(asker: Asker, command: wire.Seen) -> wire.Noted:
     asker.attendance.signal(command.room, seq=command.seq)
     return wire.Noted(ref=command.ref)
@@ -215,6 +261,90 @@ async def _signals(asker: Asker, command: wire.Signals) -> wire.Noted:
     return wire.Noted(ref=command.ref)
 
 
+def _field(refusal: Refusal) -> Any:
+    """Which of the command's texts it is about."""
+    return refusal.values.get("field", msgspec.UNSET)
+
+
+async def _consult(asker: Asker, command: wire.Consult) -> wire.Consulted:
+    case = Case(
+        question=command.question,
+        decision=command.decision,
+        age=command.age,
+        sex=command.sex,
+        presentation=command.presentation,
+        findings=command.findings,
+        tried=command.tried,
+        urgency=command.urgency,
+        specialties=tuple(command.specialties),
+        closes_in=command.closes_in,
+        enough=command.enough,
+    )
+    opened = await asker.attendance.open_case(case, command.face, command.exact, command.cid)
+    return wire.Consulted(
+        ref=command.ref,
+        consult=opened.room,
+        duplicate=True if opened.duplicate else msgspec.UNSET,
+    )
+
+
+async def _looking(asker: Asker, command: wire.Looking) -> wire.Noted:
+    await asker.lounge.looking.turn(asker.attendance.seat(command.room), command.on)
+    return wire.Noted(ref=command.ref)
+
+
+async def _poll(asker: Asker, command: wire.Poll) -> wire.Changed:
+    new = NewPoll(
+        question=command.question,
+        choices=tuple(command.choices),
+        multiple=command.multiple,
+        final=command.final,
+        shown=command.shown,
+        minutes=command.closes_in,
+    )
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.polls.open(seat, new, command.face, command.cid)
+    return _changed(command, outcome)
+
+
+async def _vote(asker: Asker, command: wire.Vote) -> wire.Votes:
+    seat = asker.attendance.seat(command.room)
+    choices = tuple(command.choices)
+    return _votes(command, await asker.lounge.polls.vote(seat, command.seq, choices, command.cid))
+
+
+async def _tally(asker: Asker, command: wire.Tally) -> wire.Votes:
+    seat = asker.attendance.seat(command.room)
+    return _votes(command, await asker.lounge.polls.tally(seat, command.seq))
+
+
+async def _poll_close(asker: Asker, command: wire.PollClose) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    return _changed(command, await asker.lounge.polls.close(seat, command.seq, command.cid))
+
+
+async def _decide(asker: Asker, command: wire.Decide) -> wire.Changed:
+    seat = asker.attendance.seat(command.room)
+    outcome = await asker.lounge.closing.decide(seat, command.did, command.helped, command.cid)
+    return _changed(command, outcome)
+
+
+async def _outcome(asker: Asker, command: wire.Outcome) -> wire.Concluded:
+    seat, closing = asker.attendance.seat(command.room), asker.lounge.closing
+    if command.dismiss:
+        outcome = await closing.dismiss(seat, command.cid)
+    else:
+        outcome = await closing.outcome(seat, command.text or "", command.cid)
+    seq = outcome.placed[0].seq if outcome.placed else msgspec.UNSET
+    return wire.Concluded(ref=command.ref, seq=seq, duplicate=_duplicate(outcome))
+
+
+async def _receipt(asker: Asker, command: wire.Receipt) -> wire.ReceiptAsked:
+    seat = asker.attendance.seat(command.room)
+    ready = await asker.lounge.receipts.ask(seat, command.seq, command.cid)
+    return wire.ReceiptAsked(ref=command.ref, ready=ready)
+
+
 async def _ping(_: Asker, command: wire.Ping) -> wire.Pong:
     return wire.Pong(ref=command.ref, at=wire.now())
 
@@ -223,10 +353,18 @@ def _duplicate(outcome: Outcome) -> Any:
     return True if outcome.duplicate else msgspec.UNSET
 
 
-def _changed(
-    command: wire.Edit | wire.Redact | wire.React | wire.TalkEnd, outcome: Outcome
-) -> wire.Changed:
+def _changed(command: wire.Command, outcome: Outcome) -> wire.Changed:
     return wire.Changed(ref=command.ref, seq=outcome.placed[0].seq, duplicate=_duplicate(outcome))
+
+
+def _votes(command: wire.Vote | wire.Tally, tally: Tally) -> wire.Votes:
+    return wire.Votes(
+        ref=command.ref,
+        votes=tally.votes,
+        own=msgspec.UNSET if tally.own is None else list(tally.own),
+        counts=msgspec.UNSET if tally.counts is None else list(tally.counts),
+        duplicate=True if tally.duplicate else msgspec.UNSET,
+    )
 
 
 _HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]]] = {
@@ -235,6 +373,7 @@ _HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]
     wire.Redact: _redact,
     wire.React: _react,
     wire.Report: _report,
+    wire.Ack: _ack,
     wire.History: _history,
     wire.Read: _read,
     wire.Search: _search,
@@ -249,5 +388,19 @@ _HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]
     wire.Seen: _seen,
     wire.Writing: _writing,
     wire.Signals: _signals,
+    wire.Consult: _consult,
+    wire.Looking: _looking,
+    wire.Decide: _decide,
+    wire.Outcome: _outcome,
+    wire.Receipt: _receipt,
+    wire.Opine: _opine,
+    wire.Unopine: _unopine,
+    wire.Opinions: _opinions,
+    wire.Unseal: _unseal,
+    wire.Merge: _merge,
+    wire.Poll: _poll,
+    wire.Vote: _vote,
+    wire.Tally: _tally,
+    wire.PollClose: _poll_close,
     wire.Ping: _ping,
 }

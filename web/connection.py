@@ -238,7 +238,7 @@ class Connection:
             if not isinstance(command, wire.Say):
                 await self._ready()  # a large answer waits until the last one was taken
             await self._do(command)
-            self._metrics.commands.labels(op, "ok").inc()
+            self._metrics.answered(op, "ok")
         except Gone:
             self.end(SLOW)
         except Exception as error:  # noqa: BLE001 - told to the client, its kind is logged
@@ -292,6 +292,7 @@ class Connection:
             present=self._attendance.present(command.room),
             **self._worn(command.room, arrival),
             talk=self._talk(arrival),
+            changes=[wire.Changing(each.seq, each.target) for each in arrival.changes] or UNSET,
         )
 
     def _worn(self, room: str, arrival: Arrival) -> dict[str, Any]:
@@ -334,7 +335,7 @@ class Connection:
         )
 
     def _refuse(self, ref: wire.Ref | None, refusal: Refusal, op: str) -> None:
-        self._metrics.commands.labels(op, refusal.code).inc()
+        self._metrics.answered(op, refusal.code)
         self.send(commands.worded(ref, refusal, self._guest.doctor.language))
         if refusal.code is Code.RATE_LIMITED or refusal.key == "refusal.in_flight":
             self._strike()

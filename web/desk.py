@@ -15,7 +15,7 @@ from lounge.exporting import export as exported
 from lounge.office import open_office
 from lounge.rooms import open_catalogue
 from lounge.search import MOST_HITS, Search
-from web import admitting, importing, officers, sealing
+from web import admitting, importing, officers, receipts, sealing
 from web import replay as replaying
 from web.replay import Replay
 from web.shell import run, settings
@@ -30,6 +30,7 @@ main.command("invite")(admitting.invite)
 main.add_typer(importing.register, name="register")
 main.add_typer(sealing.audit, name="audit")
 main.add_typer(sealing.key, name="key")
+main.add_typer(receipts.receipt, name="receipt")
 main.add_typer(officers.officer, name="officer")
 main.add_typer(officers.unmask, name="unmask")
 

@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 from lounge.opening import Lounge
 from web.porch import Porch
 
+_BALLOTS = frozenset({"opine", "unopine", "vote"})
+
 
 class Metrics:
     """One registry a process."""
@@ -39,6 +41,11 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+
+    def answered(self, op: str, answer: str) -> None:
+        """A command was. Not of those that put a ballot: how many came when is nobody's to know."""
+        if op not in _BALLOTS:
+            self.commands.labels(op, answer).inc()
 
     def observe(self, lounge: Lounge, porch: Porch) -> None:
         """Read the lounge's own counters whenever the metrics are asked for."""

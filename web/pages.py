@@ -112,6 +112,8 @@ routes: list[BaseRoute] = [
             "/search",
             "/account",
             "/moderation",
+            "/consults",
+            "/case",
             "/apply",
             "/registrar",
         )

@@ -10,6 +10,7 @@ import msgspec
 
 from lounge import events
 from lounge.errors import Code
+from lounge.told import Told
 from web import wire
 from web.version import VERSION
 
@@ -67,6 +68,7 @@ def openapi() -> dict[str, Any]:
         accounts,
         api,
         applications,
+        consults,
         factors,
         oidc,
         passkeys,
@@ -164,6 +166,16 @@ def openapi() -> dict[str, Any]:
         ),
         ("get", "/api/face", "My usual face.", None, personas.UsualFace, 200),
         ("put", "/api/face", "Choose it.", personas.UsualFace, personas.UsualFace, 200),
+        ("get", "/api/told", "What I wish to be told by e-mail.", None, Told, 200),
+        ("put", "/api/told", "Choose it.", Told, Told, 200),
+        ("get", "/api/consults/{id}/summary", "A case as plain text.", None, None, 200),
+        ("get", "/api/consults/{id}/receipts/{seq}", "A signed receipt.", None, None, 200),
+        ("get", "/api/receipts/key", "What receipts are checked with.", None, None, 200),
+        ("get", "/api/consults", "Which cases wait.", None, consults.BoardList, 200),
+        (
+            *("get", "/api/consults/figures", "How long cases wait for a first opinion."),
+            *(None, consults.Figures, 200),
+        ),
         ("post", "/api/search", "Find what was said.", api.Query, api.HitList, 200),
         ("get", "/api/reports", "Open reports, for moderators.", None, api.ReportList, 200),
         ("post", "/api/reports/{id}/close", "Close a report.", api.Closing, None, 204),

@@ -35,6 +35,7 @@ async def endpoint(websocket: WebSocket) -> None:
             await _deny(websocket, 401)
             return
         await lounge.talks.learn(visit.doctor, shelf)
+        await lounge.consults.learn(shelf)
         with seated(lounge, websocket.state.porch, visit.doctor.id, address_of(websocket)):
             await _serve(websocket, lounge, visit, shelf, epoch)
     except StorageError:  # only the handshake's: later ones are answers

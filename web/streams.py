@@ -98,6 +98,7 @@ async def follow(request: Request) -> Response:
         visit = await require_act(request)
     shelf = await lounge.belongings.of(visit.doctor.id)
     await lounge.talks.learn(visit.doctor, shelf)
+    await lounge.consults.learn(shelf)
     place = seated(lounge, request.state.porch, visit.doctor.id, address_of(request))
     metrics = request.state.metrics
 

@@ -12,7 +12,21 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from lounge.attendance import RoomStanding
-from lounge.events import By, Mode, Present, Seq, Time, rfc3339
+from lounge.events import (
+    Age,
+    By,
+    Count,
+    Mode,
+    Opinion,
+    Present,
+    Seq,
+    Sex,
+    Sort,
+    Time,
+    Urgency,
+    rfc3339,
+)
+from lounge.pool import Ballot
 from lounge.search import Found
 from lounge.talks import Place, shown
 
@@ -30,6 +44,7 @@ Reason = Annotated[str, Meta(max_length=500)]
 EntryId = Annotated[str, Meta(max_length=64)]
 PersonaId = Annotated[str, Meta(min_length=22, max_length=22)]
 FaceName = Literal["anonymous", "screen", "named"]
+Slug = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
@@ -59,6 +74,7 @@ class Say(Command, frozen=True, kw_only=True, tag="say"):
     cid: Cid
     text: str
     reply_to: Target | None = None
+    sort: Sort | None = None
     face: FaceName | None = msgspec.field(name="as", default=None)
 
 
@@ -72,7 +88,7 @@ class Edit(Command, frozen=True, kw_only=True, tag="edit"):
 
 
 class Redact(Command, frozen=True, kw_only=True, tag="redact"):
-    """Take back one's own say; as a moderator hide one, with a reason."""
+    """Take back one's own say (in a consult its words stay); as a moderator hide one, with a reason."""
 
     room: RoomId
     seq: Target
@@ -98,6 +114,13 @@ class Report(Command, frozen=True, kw_only=True, tag="report"):
     cid: Cid
     kind: Annotated[str, Meta(max_length=40)]
     note: Reason | None = None
+
+
+class Ack(Command, frozen=True, kw_only=True, tag="ack"):
+    """In a consult: one has seen the change at `seq` of something that one had read before."""
+
+    room: RoomId
+    seq: Target
 
 
 class History(Command, frozen=True, kw_only=True, tag="history"):
@@ -189,6 +212,44 @@ class TalkEnd(Command, frozen=True, kw_only=True, tag="talk_end"):
     cid: Cid
 
 
+class Opine(Command, frozen=True, kw_only=True, tag="opine"):
+    """In a consult: commit what one holds for likely, the likeliest first. Sealed until the reveal."""
+
+    room: RoomId
+    ranked: Annotated[list[str], Meta(min_length=1, max_length=3)]
+    why: str | None = None
+    cid: Cid
+
+
+class Unopine(Command, frozen=True, kw_only=True, tag="unopine"):
+    """In a consult: take one's opinion back, until the reveal."""
+
+    room: RoomId
+    cid: Cid
+
+
+class Opinions(Command, frozen=True, kw_only=True, tag="opinions"):
+    """In a consult: what one may know of the sealed opinions."""
+
+    room: RoomId
+
+
+class Unseal(Command, frozen=True, kw_only=True, tag="unseal"):
+    """As the author of a consult: reveal what is in, now."""
+
+    room: RoomId
+    cid: Cid
+
+
+class Merge(Command, frozen=True, kw_only=True, tag="merge"):
+    """As the author of a consult that is revealed: these labels of the pool are the one called `into`."""
+
+    room: RoomId
+    into: Annotated[str, Meta(min_length=1, max_length=120)]
+    labels: Annotated[list[str], Meta(min_length=1, max_length=50)]
+    cid: Cid
+
+
 class Seen(Command, frozen=True, kw_only=True, tag="seen"):
     """In a talk: everything up to `seq` was looked at. Passed on, never kept."""
 
@@ -209,6 +270,103 @@ class Signals(Command, frozen=True, kw_only=True, tag="signals"):
     on: bool
 
 
+class Consult(Command, frozen=True, kw_only=True, tag="consult"):
+    """Put a case to all verified doctors, in a room of its own; announced in those of the specialties.
+
+    `closes_in`: minutes until the opinions are shown at the latest; `enough`: after how many they are.
+    """
+
+    question: str
+    decision: str | None = None
+    age: Age | None = None
+    sex: Sex | None = None
+    presentation: str | None = None
+    findings: str | None = None
+    tried: str | None = None
+    urgency: Urgency = "routine"
+    specialties: Annotated[list[Slug], Meta(min_length=1, max_length=5)]
+    closes_in: Annotated[int, Meta(ge=5, le=10_080)] | None = None
+    enough: Annotated[int, Meta(ge=3, le=50)] = 9
+    face: FaceName | None = msgspec.field(name="as", default=None)
+    exact: bool | None = None
+    cid: Cid
+
+
+class Looking(Command, frozen=True, kw_only=True, tag="looking"):
+    """In a consult: one is looking at it, for ten minutes, or no longer."""
+
+    room: RoomId
+    on: bool
+
+
+class Poll(Command, frozen=True, kw_only=True, tag="poll"):
+    """Put a question with choices to the room.
+
+    `final`: a vote is not changed; `shown`: counts are for whoever has voted, or for all once it is closed;
+    `closes_in`: minutes until it ends by itself.
+    """
+
+    room: RoomId
+    question: str
+    choices: Annotated[list[str], Meta(min_length=2, max_length=8)]
+    multiple: bool = False
+    final: bool = False
+    shown: Literal["voted", "closed"] = "voted"
+    closes_in: Annotated[int, Meta(ge=1, le=10_080)] | None = None
+    face: FaceName | None = msgspec.field(name="as", default=None)
+    cid: Cid
+
+
+class Vote(Command, frozen=True, kw_only=True, tag="vote"):
+    """Choose in the poll at `seq`, by the choices' places from 0; again to change it, unless it is final."""
+
+    room: RoomId
+    seq: Target
+    choices: Annotated[list[Annotated[int, Meta(ge=0, le=7)]], Meta(min_length=1, max_length=8)]
+    cid: Cid
+
+
+class Tally(Command, frozen=True, kw_only=True, tag="tally"):
+    """How does the poll at `seq` stand, and what did one choose?"""
+
+    room: RoomId
+    seq: Target
+
+
+class PollClose(Command, frozen=True, kw_only=True, tag="poll_close"):
+    """End one's own poll: all see its counts, nobody votes any more."""
+
+    room: RoomId
+    seq: Target
+    cid: Cid
+
+
+class Decide(Command, frozen=True, kw_only=True, tag="decide"):
+    """Close one's own case: what one did, and the says that helped."""
+
+    room: RoomId
+    did: str
+    helped: Annotated[list[Target], Meta(max_length=50)] = []
+    cid: Cid
+
+
+class Outcome(Command, frozen=True, kw_only=True, tag="outcome"):
+    """Tell how it went with one's own case; or, with `dismiss`, not to be asked for it."""
+
+    room: RoomId
+    text: str | None = None
+    dismiss: bool = False
+    cid: Cid
+
+
+class Receipt(Command, frozen=True, kw_only=True, tag="receipt"):
+    """Ask for a signed receipt of the say at `seq`, as the case's author or as who said it."""
+
+    room: RoomId
+    seq: Target
+    cid: Cid
+
+
 class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     """Is anybody there?"""
 
@@ -221,6 +379,7 @@ AnyCommand = (
     | Redact
     | React
     | Report
+    | Ack
     | History
     | Read
     | Search
@@ -235,6 +394,20 @@ AnyCommand = (
     | Seen
     | Writing
     | Signals
+    | Consult
+    | Looking
+    | Decide
+    | Outcome
+    | Receipt
+    | Opine
+    | Unopine
+    | Opinions
+    | Unseal
+    | Merge
+    | Poll
+    | Vote
+    | Tally
+    | PollClose
     | Ping
 )
 COMMANDS: dict[str, type[Command]] = {
@@ -245,6 +418,7 @@ COMMANDS: dict[str, type[Command]] = {
     "redact": Redact,
     "react": React,
     "report": Report,
+    "ack": Ack,
     "history": History,
     "read": Read,
     "search": Search,
@@ -259,6 +433,20 @@ COMMANDS: dict[str, type[Command]] = {
     "seen": Seen,
     "writing": Writing,
     "signals": Signals,
+    "consult": Consult,
+    "looking": Looking,
+    "decide": Decide,
+    "outcome": Outcome,
+    "receipt": Receipt,
+    "opine": Opine,
+    "unopine": Unopine,
+    "opinions": Opinions,
+    "unseal": Unseal,
+    "merge": Merge,
+    "poll": Poll,
+    "vote": Vote,
+    "tally": Tally,
+    "poll_close": PollClose,
     "ping": Ping,
 }
 
@@ -293,6 +481,14 @@ class Joined(Answer, frozen=True, kw_only=True):
     ignored: list[str] | UnsetType = UNSET
     crowd: CrowdBand | UnsetType = UNSET
     talk: TalkPlace | UnsetType = UNSET
+    changes: list[Changing] | UnsetType = UNSET
+
+
+class Changing(msgspec.Struct, frozen=True):
+    """In a consult: the say at `target`, which one has read, was changed at `seq`; to be acknowledged."""
+
+    seq: Seq
+    target: Seq
 
 
 class CrowdBand(msgspec.Struct, frozen=True):
@@ -358,8 +554,29 @@ class Asked(Answer, frozen=True, kw_only=True):
     waiting: Literal[True] | UnsetType = UNSET
 
 
+class Consulted(Answer, frozen=True, kw_only=True):
+    """The answer to `consult`: the id of its room."""
+
+    consult: RoomId
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
+class Views(Answer, frozen=True, kw_only=True):
+    """The answer to `opinions`: one's own; each by itself to the author of a *now* case; labels to type."""
+
+    own: Opinion | UnsetType = UNSET
+    opinions: list[Opinion] | UnsetType = UNSET
+    suggestions: list[str] | UnsetType = UNSET
+
+
+def opinion(ballot: Ballot, *, badged: bool) -> Opinion:
+    """A ballot as the wire has it; `badged` for whoever is not its author."""
+    badge = ballot.badge if badged else UNSET
+    return Opinion(list(ballot.ranked), ballot.why or UNSET, badge)
+
+
 class Noted(Answer, frozen=True, kw_only=True):
-    """The answer to `seen`, `writing` and `signals`."""
+    """The answer to `seen`, `writing`, `signals`, `looking` and `ack`."""
 
 
 class Said(Answer, frozen=True, kw_only=True):
@@ -376,6 +593,28 @@ class Changed(Answer, frozen=True, kw_only=True):
 
     seq: Seq
     duplicate: Literal[True] | UnsetType = UNSET
+
+
+class Votes(Answer, frozen=True, kw_only=True):
+    """The answer to `vote` and `tally`: one's `own` choices, and `counts` once they are shown to her."""
+
+    votes: Count
+    own: list[int] | UnsetType = UNSET
+    counts: list[Count] | UnsetType = UNSET
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
+class Concluded(Answer, frozen=True, kw_only=True):
+    """The answer to `outcome`: the seq of that entry, if one was made."""
+
+    seq: Seq | UnsetType = UNSET
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
+class ReceiptAsked(Answer, frozen=True, kw_only=True):
+    """The answer to `receipt`: whether the other side has asked for it as well."""
+
+    ready: bool
 
 
 class Past(Answer, frozen=True, kw_only=True):
@@ -439,7 +678,10 @@ class HeldSpan(msgspec.Struct, frozen=True):
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a command that was declined. `ref` is null when it could not be read."""
+    """The answer to a command that was declined. `ref` is null when it could not be read.
+
+    `field`: which of several texts, where one of them is why.
+    """
 
     op: Literal["error"] = "error"
     ref: Ref | None
@@ -447,6 +689,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     retry_after: float | UnsetType = UNSET
     spans: list[HeldSpan] | UnsetType = UNSET
+    field: str | UnsetType = UNSET
 
 
 # -- what the server says by itself, beside events -----------------------------------------------
@@ -582,7 +825,12 @@ Reply = (
     | Retired
     | Ignored
     | Asked
+    | Consulted
+    | Concluded
+    | ReceiptAsked
+    | Views
     | Noted
+    | Votes
     | Pong
     | Error
 )

@@ -6,10 +6,11 @@ No table is named here: whatever table is added later is searched too.
 from __future__ import annotations
 
 import base64
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def _beside(tables: Mapping[str, Rows], personas: frozenset[bytes]) -> Clues:
         for place, row in enumerate(rows):
             for persona in _personas_of(row, said, personas):
                 clues[f"{table}: order of rows"][persona].append(place)
-                for column, value in row.items():
+                for column, value in _columns(table, row):
                     if column not in _WHERE and value is not None and value != persona:
                         clues[f"{table}.{column}"][persona].append(_plain(value))
     for persona in personas:
@@ -111,6 +112,17 @@ def _beside(tables: Mapping[str, Rows], personas: frozenset[bytes]) -> Clues:
         about = (int(at) // SPOKEN_TOGETHER_MS for at in times)
         clues["entry.at: spoken together"][persona] = [n for at in about for n in (at, at + 1)]
     return {name: dict(beside) for name, beside in clues.items()}
+
+
+def _columns(table: str, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each; and of a ballot, which names nobody in any column, whatever is inside of its JSON."""
+    for column, value in row.items():
+        yield column, value
+        if table == "ballot" and isinstance(value, bytes) and value[:1] == b"{":
+            with suppress(ValueError):
+                for name, part in json.loads(value).items():
+                    if isinstance(part, str | int):
+                        yield f"{column}.{name}", part
 
 
 def _personas_of(

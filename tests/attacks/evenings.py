@@ -36,9 +36,11 @@ from lounge.opening import Lounge, count_crowd, open_lounge
 from lounge.personas import Face
 from lounge.settings import from_environment
 from storage import identities
+from storage.acts import Act
 from storage.identity_schema import doctor as doctors_table
 from storage.schema import entry
 from tests.attacks.approaches import approached, retired, together
+from tests.attacks.consulting import cast, consulted, keys_in
 from web import commands, wire
 from web.dialects import JSON
 
@@ -89,6 +91,8 @@ class Evidence:
     known: list[Known]
     owner: dict[bytes, int]
     frames: list[dict[str, Any]]
+    ballots: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of ballots, each with the room in which it was cast; `owner` knows their keys, too."""
 
 
 @dataclass(slots=True)
@@ -102,6 +106,10 @@ class Week:
     known: list[Known]
     speakers: list[Speaker]
     authors: Authors = field(default_factory=dict)
+    openers: Authors = field(default_factory=dict)
+    """Who opened a case or a poll."""
+    keys: dict[bytes, str] = field(default_factory=dict)
+    """Whose act it was that brought such a key."""
     frames: list[dict[str, Any]] = field(default_factory=list)
 
     async def talk(self, plan: Plan) -> Evidence:
@@ -110,6 +118,8 @@ class Week:
             await each.sits(plan.rooms)
         await self._say(plan)
         await approached(self, plan)
+        if not plan.sessions:  # whoever keeps hours is looked at by times alone
+            plan = await consulted(self, plan)
         await self._meddle(plan)
         return await self.evidence(plan)
 
@@ -119,8 +129,10 @@ class Week:
             if (self.folder / name).exists():
                 shutil.copyfile(self.folder / name, self.folder.parent / name)
         frames = [each for each in self.frames if each["room"] in plan.rooms]
-        owner, url = await self._owners(plan), self.lounge.settings.database_url
-        return Evidence(plan, self.folder.parent, url, self.known, owner, frames)
+        ballots = [row for row in await cast(self.lounge.database) if row["room"] in plan.rooms]
+        owner = await self._owners(plan) | self._voters(ballots)
+        url = self.lounge.settings.database_url
+        return Evidence(plan, self.folder.parent, url, self.known, owner, frames, ballots)
 
     async def _say(self, plan: Plan) -> None:
         schedule = sorted(_schedule(plan, self.random))
@@ -148,7 +160,9 @@ class Week:
             author, cid = self.speakers[self.authors[room, seq]], _word(random) * 3
             if n % 3 == 0:
                 report = wire.Report(ref=0, room=room, seq=seq, cid=cid, kind="other")
-                await random.choice(self.speakers).does(report)
+                reporter = random.choice(self.speakers)
+                await reporter.sits([room])  # of a case she may know nothing yet
+                await reporter.does(report)
             elif n % 3 == 1:
                 await author.does(wire.Edit(ref=0, room=room, seq=seq, cid=cid, text=_word(random)))
             else:
@@ -163,10 +177,16 @@ class Week:
 
     async def _owners(self, plan: Plan) -> dict[bytes, int]:
         numbers = {await self.lounge.conversation.number(room): room for room in plan.rooms}
-        said = select(entry.c.room_id, entry.c.seq, entry.c.persona).where(entry.c.kind == "say")
+        said = select(entry.c.room_id, entry.c.seq, entry.c.persona)
+        said = said.where(entry.c.kind.in_(("say", "consult.open", "poll.open")))
         async with self.lounge.database.reading() as connection:
             rows = (await connection.execute(said.where(entry.c.room_id.in_(numbers)))).all()
-        return {bytes(persona): self.authors[numbers[id], seq] for id, seq, persona in rows}
+        who = self.authors | self.openers
+        return {bytes(persona): who[numbers[id], seq] for id, seq, persona in rows}
+
+    def _voters(self, ballots: Sequence[dict[str, Any]]) -> dict[bytes, int]:
+        numbers = {speaker.doctor_id: n for n, speaker in enumerate(self.speakers)}
+        return {row["key"]: numbers[self.keys[row["key"]]] for row in ballots}
 
 
 @asynccontextmanager
@@ -189,6 +209,7 @@ async def opened(
             speakers = [await _speaker(lounge, id) for id in ids]
             week = Week(lounge, folder / "house", random, clock, known, speakers)
             _record(lounge, week.frames)
+            _note_keys(lounge, week.keys)
             yield week
 
 
@@ -322,6 +343,18 @@ def _record(lounge: Lounge, frames: list[dict[str, Any]]) -> None:
         frames.extend(json.loads(item.payload) for item in hint.items)
 
     lounge.bus.publish = published  # type: ignore[method-assign]
+
+
+def _note_keys(lounge: Lounge, keys: dict[bytes, str]) -> None:
+    """The judge must know whose a ballot is, and nothing that is kept says so."""
+    submit = lounge.writer.submit
+
+    def noted(act: Act) -> Any:
+        for key in keys_in(act):
+            keys.setdefault(key, ACTING.get())
+        return submit(act)
+
+    lounge.writer.submit = noted  # type: ignore[method-assign]
 
 
 # -- what is fixed -------------------------------------------------------------------------------

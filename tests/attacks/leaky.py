@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 
 from lounge import conversation, faces, sealing
-from lounge.acting import Acting
+from lounge.acting import Acting, Seat
+from lounge.ballots import Ballots
+from lounge.door import Guest
 from lounge.names import ADJECTIVES, NOUNS
-from lounge.personas import Personas
-from storage.acts import Draft
+from lounge.personas import Personas, wire_id
+from lounge.polls import Polls
+from storage import ballots
+from storage.acts import Draft, Step
+from storage.polls import Poll
 from tests.attacks.evenings import ACTING
 
 Patch = pytest.MonkeyPatch
@@ -93,6 +98,44 @@ def one_box(patch: Patch) -> None:
     patch.setattr(sealing.Seal, "close", lambda self, doctor, officers: _digest(doctor, 64))
 
 
+def personas_on_ballots(patch: Patch) -> None:
+    """As whom she would speak there, so that her own can be marked."""
+    putting, voters = ballots.putting, dict[bytes, bytes]()
+    key_of = Ballots._key_of
+
+    def keyed(self: Ballots, seat: Seat) -> bytes:
+        key = key_of(self, seat)
+        voters[key] = self._personas.id_of(seat.guest.doctor.id, seat.room.id)
+        return key
+
+    def put(key: bytes, slug: str, body: bytes) -> Step:
+        by = f',"by":"{wire_id(voters[key])}"}}'
+        return putting(key, slug, body[:-1] + by.encode())
+
+    patch.setattr(Ballots, "_key_of", keyed)
+    patch.setattr(ballots, "putting", put)
+
+
+def ballots_in_order(patch: Patch) -> None:
+    """Under the number of the doctor, as they joined."""
+    numbers: dict[str, int] = {}
+
+    def keyed(_: Ballots, seat: Seat) -> bytes:
+        number = numbers.setdefault(seat.guest.doctor.id, len(numbers) + 1)
+        return number.to_bytes(4) + _digest(f"{number} {seat.room.id}", 12)
+
+    patch.setattr(Ballots, "_key_of", keyed)
+
+
+def votes_without_a_key(patch: Patch) -> None:
+    """A plain hash of doctor and poll."""
+
+    def keyed(_: Polls, guest: Guest, poll: Poll) -> bytes:
+        return hashlib.sha256(f"{guest.doctor.id}\n{poll.id}".encode()).digest()[:16]
+
+    patch.setattr(Polls, "_ballot_key", keyed)
+
+
 def _digest(text: str, size: int) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=size).digest()
 
@@ -105,4 +148,9 @@ LEAKS = (
     Leak("receipts by doctor", receipts_by_doctor, "receipt.dedup, shared"),
     Leak("one name", one_name, "frames: name, shared"),
     Leak("one box", one_box, "persona.sealed, shared"),
+    Leak("personas on ballots", personas_on_ballots, "voters: ballot and any value, shared"),
+    Leak("ballots in order", ballots_in_order, "ballots: ballot.key and persona.id, near"),
+    Leak("votes without a key", votes_without_a_key, "names of voters: names by hash"),
 )
+QUICK = ("ids without a key", "personas on ballots")
+"""What is tried whenever anything is; the others when there is time."""

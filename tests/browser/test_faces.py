@@ -108,10 +108,10 @@ async def test_two_of_a_thread_tell_each_other_their_names(opens: Opens) -> None
     await ana.listed("me").click()
     await ana.page.get_by_role("button", name="Tell each other our names").click()
     await ana.agrees()
-    await expect(ana.page.locator(".row.notice").last).to_contain_text("this is Ben")
+    await expect(ana.page.locator(".row.notice-card").last).to_contain_text("this is Ben")
     await expect(ana.page.get_by_role("button", name="Tell each other our names")).to_have_count(0)
     await ben.enters("me")
-    await expect(ben.page.locator(".row.notice").last).to_contain_text("this is Ana")
+    await expect(ben.page.locator(".row.notice-card").last).to_contain_text("this is Ana")
 
 
 @pytest.mark.long

@@ -23,7 +23,7 @@ async def test_a_moderator_mutes_an_author_who_is_told_and_stays(opens: Opens) -
         "You can read here but not write until"
     )
     await ana.enters("me")
-    await expect(ana.page.locator(".row.notice").last).to_contain_text(
+    await expect(ana.page.locator(".row.notice-card").last).to_contain_text(
         "Because of a message of yours in World"
     )
     await ana.enters("world")

@@ -118,7 +118,7 @@ async def test_a_report_reaches_the_moderator_who_hides_it_and_the_author_is_tol
     await moira.page.locator(".report").first.get_by_role("button", name="Close: upheld").click()
     await expect(moira.page.locator(".report")).to_have_count(0)
     await ana.enters("me")
-    await expect(ana.page.locator(".row.notice").last).to_contain_text(
+    await expect(ana.page.locator(".row.notice-card").last).to_contain_text(
         "A moderator hid a message of yours in World: a patient could be recognised."
     )
 

@@ -96,6 +96,16 @@ class Talker:
             await self._news.wait_for(lambda: len(self.logs[room]) >= seq)
         return self.logs[room]
 
+    async def sees(self, room: str, kind: str) -> dict[str, Any]:
+        """The first event of that kind there, heard already or still to come."""
+        async with asyncio.timeout(ANSWER_SECONDS), self._news:
+            while True:
+                for heard in self.logs[room]:
+                    event: dict[str, Any] = json.loads(heard.frame)
+                    if event["kind"] == kind:
+                        return event
+                await self._news.wait()
+
     async def ended(self) -> None:
         """Return once the line is lost."""
         assert self._reader

@@ -17,7 +17,17 @@ import pytest
 import uvloop
 
 from tests.bench.figures import commit
-from tests.scale import answers, freshness, linkage, parting, register, revocation, stalled, storm
+from tests.scale import (
+    answers,
+    freshness,
+    linkage,
+    parting,
+    register,
+    revocation,
+    stalled,
+    storm,
+    watchers,
+)
 from tests.scale.house import Backend
 from tests.scale.report import Report, as_json, markdown
 
@@ -30,6 +40,7 @@ PARTS = {
     "revocation": revocation,
     "linkage": linkage,
     "answers": answers,
+    "watchers": watchers,
 }
 _LONGEST_SECONDS = 420
 _SPIN_SECONDS = 0.5

@@ -1,8 +1,10 @@
 // @ts-check
+import { fold } from './parts/points.js';
 import { addressOf } from './parts/router.js';
-import { isTalk } from './parts/talk.js';
+import { isConsult, isTalk, isUnlisted } from './parts/talk.js';
 import { newCid } from './parts/wire.js';
 import { words } from './parts/words.js';
+import { h } from './elements/dom.js';
 import { later } from './elements/later.js';
 import { authorOf } from './elements/message-row.js';
 
@@ -49,7 +51,8 @@ export class Acts {
       report: ({ kind, note }) => lounge.report(room, entry.seq, kind, note),
       mute: (form) => lounge.mute(room, entry.seq, form),
     };
-    const what = act === 'talk' ? 'talk.ask' : act;
+    // In a consult nothing is taken back: it is withdrawn, and stays.
+    const what = act === 'talk' ? 'talk.ask' : act === 'redact' && isConsult(room) ? 'withdraw' : act;
     const then = async (form) => {
       const ok = await acts[act](form);
       if (act === 'talk' && ok.waiting) return this.withdraw(ok.talk);
@@ -108,8 +111,9 @@ export class Acts {
   }
 
   /** What the guard held goes back to where it was written, marks and all. */
-  takeBack({ cid, text, replyTo, error }) {
+  takeBack({ cid, text, replyTo, sort, error }) {
     const { lounge, room, current } = this.#inside;
+    if (sort) room.consult?.write(sort);
     const quoted = replyTo && current.timeline.get(replyTo);
     if (quoted) room.composer.replyTo(quoted, authorOf(quoted));
     room.composer.hold({ text, spans: error.spans ?? [], why: error.words });
@@ -122,15 +126,50 @@ export class Acts {
     return socket.state.name === 'open' ? socket.request('search', ask) : doors.post('/api/search', ask);
   }
 
+  /** What the form of a case and the board of cases ask for. */
+  cases() {
+    const { lounge, unsent: kept } = this.#inside;
+    const here = lounge.rooms.own().find(({ id }) => !isUnlisted(id) && id !== 'me')?.id ?? 'world';
+    return {
+      kept,
+      preview: (as, exact) => lounge.preview(here, as, exact),
+      send: (given) => lounge.openCase(given),
+      opened: async (room) => {
+        await lounge.refresh().catch(() => {});
+        this.#inside.go({ name: 'room', room }, { replace: true });
+      },
+    };
+  }
+
+  /** Under one's rooms: the cases that wait for opinions. */
+  async waiting() {
+    await later('consults-waiting');
+    const inside = this.#inside;
+    inside.waiting = h('consults-waiting');
+    inside.list.append(inside.waiting);
+    inside.waiting.open({ doors: inside.doors });
+  }
+
   async palette() {
     const { openPalette } = await later('palette');
     const { rooms } = this.#inside.lounge;
     openPalette({
       matching: (typed) => rooms.matching(typed),
       own: () => rooms.own(),
+      places: (typed) => this.#places(fold(typed)),
       go: (room) => this.#inside.go({ name: 'room', room }),
       search: (typed) => this.#inside.search({ typed }),
     });
+  }
+
+  /** Where else the palette leads: to cases that wait, to all of them, to a new one. */
+  #places(typed) {
+    const { waiting } = this.#inside;
+    const to = (label, place) => ({ label, act: () => this.#inside.go(place) });
+    const cases = typed ? waiting?.known ?? [] : [];
+    const named = cases.map(({ id, question }) => to(question ?? words.t('consult.some'), { name: 'room', room: id }));
+    const all = [...named, to(words.t('case.title'), { name: 'case' }), to(words.t('consults.all'), { name: 'consults' })];
+    return all.filter(({ label }) => fold(label).includes(typed));
   }
 
   /** Chooses the face for this room, or for the next message. */
@@ -148,7 +187,7 @@ export class Acts {
   }
 
   /** Asks before one speaks with a second face where one spoke with another; what was written stays. */
-  async secondFace({ text, replyTo, others }) {
+  async secondFace({ text, replyTo, sort, others }) {
     const { openSecond } = await later('face-chooser');
     const inside = this.#inside;
     const { current: room } = inside;
@@ -160,7 +199,7 @@ export class Acts {
     const post = (face) => {
       if (room !== inside.current) return;
       if (face) room.wearOnce(face);
-      inside.post({ text, replyTo });
+      inside.post({ text, replyTo, sort });
     };
     openSecond({ face: room.face, others, post, back });
   }
@@ -189,6 +228,13 @@ export class Acts {
         view.say(words.t('persona.offered'));
       },
     });
+  }
+
+  /** Puts a question with choices to the room. */
+  async poll() {
+    const { openPoll } = await later('poll-form');
+    const { current: room, lounge } = this.#inside;
+    openPoll({ ask: (poll) => lounge.act('poll', room.id, { ...poll, as: room.talk ? undefined : room.face.as }) });
   }
 
   /** What this place is not, what never to post, who runs it. */

@@ -3,6 +3,7 @@ import { Lounge } from './parts/lounge.js';
 import { addressOf, placeOf } from './parts/router.js';
 import { Shelf } from './parts/shelf.js';
 import { Socket } from './parts/socket.js';
+import { isConsult } from './parts/talk.js';
 import { words } from './parts/words.js';
 import { Announcer } from './elements/announcer.js';
 import { byTouch, h, markButton } from './elements/dom.js';
@@ -15,9 +16,13 @@ import './elements/room-view.js';
 const READ_MS = 500;
 const NEW_WITHIN = 30;
 const STALE_MS = 30_000;
-const OFFERED_MS = 7 * 24 * 3_600_000;
 /** Places that are made when they are first gone to, and the region each stands in. */
-const SHEETS = { search: ['search-sheet', '.right'], account: ['account-sheet', '.right'], moderation: ['moderation-board', '.middle'] };
+const SHEETS = {
+  search: ['search-sheet', '.right'], account: ['account-sheet', '.right'],
+  moderation: ['moderation-board', '.middle'], consults: ['consult-board', '.middle'], case: ['consult-form', '.middle'],
+};
+/** Places that stand where a room would. */
+const MIDDLE = new Set(['moderation', 'consults', 'case']);
 
 /** The lounge of a signed-in, verified doctor. @returns {() => void} leaves it */
 export function enter(given) {
@@ -43,6 +48,7 @@ class Inside {
     this.moderator = session.roles.includes('moderator');
     this.kept = new Shelf(storages.local, 'lounge.of.');
     const unsent = new Shelf(storages.session, 'lounge.of.');
+    this.unsent = unsent;
     this.socket = new Socket({ url: socketUrl(), session: () => this.#asked(), shelf: unsent });
     const mine = new Shelf(storages.local, 'lounge.of.mine.');
     this.lounge = new Lounge({ socket: this.socket, api: doors, unsent, mine });
@@ -77,7 +83,7 @@ class Inside {
       mark('help', 'help.title', () => this.#do('dialog', 'help')),
       mark('account', 'account.title', () => this.go({ name: 'account' })));
     this.frame.append(
-      h('a', { class: 'skip', href: '#write' }, words.t('app.skip')),
+      h('a', { class: 'skip', href: '#writing' }, words.t('app.skip')),
       h('header', { class: 'top' }, h('h1', { class: 'unseen' }, words.t('app.name')), banner, this.status, this.announcer),
       h('main', { class: 'regions' },
         h('section', { class: 'left', 'aria-label': words.t('app.rooms') }, h('div', { class: 'brand' }, h('a', { href: '/' }, words.t('app.name')), marks), this.list),
@@ -109,6 +115,7 @@ class Inside {
     on(this.room, 'draft', ({ detail }) => this.#draft(detail.text));
     on(this.room, 'face', () => this.#do('faces'));
     on(this.room, 'about', () => this.#do('about'));
+    on(this.room, 'poll', () => this.#do('poll'));
     on(this.room, 'drawn', () => this.#maybeRead());
     on(this.room, 'writable', () => this.current && this.#posted(this.current.id));
     for (const act of ['answer', 'names', 'signals', 'endTalk']) on(this.room, act, ({ detail }) => this.#do(act, detail));
@@ -140,9 +147,10 @@ class Inside {
     document.body.dataset.place = name;
     for (const [tag] of Object.values(SHEETS)) for (const made of this.frame.querySelectorAll(tag)) made.hidden = true;
     if (name === 'room') this.#enter(place, { first, before });
-    else if (name === 'home' || name === 'moderation') this.#close();
-    this.room.hidden = !this.current || name === 'moderation';
-    this.welcome.hidden = !!this.current || name === 'moderation';
+    else if (name === 'home' || MIDDLE.has(name)) this.#close();
+    this.room.hidden = !this.current || MIDDLE.has(name);
+    this.welcome.hidden = !!this.current || MIDDLE.has(name);
+    if (name !== 'room') this.waiting?.look();
     this.#furnish(name);
     this.#entitle();
   }
@@ -150,12 +158,12 @@ class Inside {
   async #furnish(name) {
     if (!SHEETS[name]) return;
     const [tag, region] = SHEETS[name];
-    await later(tag);
+    const [cases] = await Promise.all([MIDDLE.has(name) && this.#do('cases'), later(tag)]);
     if (this.#place.name !== name) return;
     const sheet = this.frame.querySelector(tag) ?? h(tag);
     if (!sheet.isConnected) this.frame.querySelector(region).append(sheet);
     sheet.hidden = false;
-    sheet.open({ doors: this.doors, look: this.look, told: this.told, search: (ask) => this.#do('find', ask), titleOf: (id) => this.#titleOf(id) });
+    sheet.open({ ...cases, doors: this.doors, look: this.look, told: this.told, search: (ask) => this.#do('find', ask), titleOf: (id) => this.#titleOf(id) });
     if (name === 'search') this.#furnishSearch(sheet);
     else sheet.heading.focus();
     this.told = undefined;
@@ -169,8 +177,9 @@ class Inside {
 
   #back() {
     const { name } = this.#place;
-    const toHome = name === 'room' || name === 'moderation' || !this.current;
-    if (history.state?.from && (!toHome || history.state.from === 'home')) return history.back();
+    const { from } = history.state ?? {};
+    const toHome = name === 'room' || MIDDLE.has(name) || !this.current;
+    if (from && (!toHome || from === 'home' || MIDDLE.has(from) || MIDDLE.has(name))) return history.back();
     this.go(toHome ? { name: 'home' } : { name: 'room', room: this.current.id });
   }
 
@@ -190,7 +199,7 @@ class Inside {
   }
 
   #titleOf(id) {
-    return words.title(this.lounge.rooms.get(id)?.title) || id;
+    return words.title(this.lounge.rooms.get(id)?.title) || (isConsult(id) ? this.waiting?.titleOf(id) ?? words.t('consult.some') : id);
   }
 
   // — the room in sight —
@@ -216,7 +225,9 @@ class Inside {
       items: () => lounge.outbox.unseen(id, new Set(room.you.map((face) => face.id)), room.timeline),
       reacted: (seq) => lounge.reacted(id, seq),
       titleOf: (one) => this.#titleOf(one),
-      answered: (notice) => this.#answered(room, notice),
+      act: (op, fields) => lounge.act(op, id, fields),
+      doors: this.doors,
+      answers: { rooms: lounge.rooms, declined: this.declined },
     };
     const draft = () => this.kept.get(draftOf(room), '');
     const limit = this.socket.welcome?.limits?.text ?? 8000;
@@ -224,17 +235,6 @@ class Inside {
     this.room.open(view, { listed: () => lounge.rooms.get(id), unread: 0, draft, limit });
     const ends = [room.changed.on((change) => this.#changed(room, change)), lounge.follow(id)];
     this.#unfollow = () => ends.forEach((end) => end());
-  }
-
-  /** What became of a notice that asks for something: open · withdrawn · declined · told · lapsed, or nothing yet. */
-  #answered({ timeline }, { seq, at, notice, talk, about, target }) {
-    const withdrawn = (one) => one.notice === 'talk_withdrawn' && one.talk === talk;
-    if (talk && timeline.between(seq + 1, Infinity).some(withdrawn)) return 'withdrawn';
-    if (talk) return this.lounge.rooms.get(talk) ? 'open' : this.declined.has(talk) ? 'declined' : '';
-    if (notice !== 'reveal_offered') return '';
-    const told = (one) => one.notice === 'revealed' && one.about === about && one.target === target;
-    if (timeline.between(seq + 1, Infinity).some(told)) return 'told';
-    return Date.now() - Date.parse(at) > OFFERED_MS ? 'lapsed' : '';
   }
 
   #close() {
@@ -257,11 +257,22 @@ class Inside {
     this.#linked();
     if (room.state !== 'live' || !this.fresh) return;
     this.fresh = false;
-    (window.requestIdleCallback ?? setTimeout)(() => import('./acts.js').then(ahead));
+    this.#later(() => import('./acts.js').then(ahead));
+    this.#furnishList();
     const { log } = this.room;
     log.unread = this.lounge.rooms.get(room.id)?.unread ?? 0;
     if (!this.landing) log.restart(log.unread <= NEW_WITHIN);
     this.#entitle();
+  }
+
+  /** The cases that wait stand under one's rooms, once there is time for them. */
+  #furnishList() {
+    if (this.waiting === undefined) this.#later(() => this.#do('waiting'));
+    this.waiting ??= null;
+  }
+
+  #later(act) {
+    (window.requestIdleCallback ?? setTimeout)(act);
   }
 
   async #land(seq) {
@@ -307,23 +318,27 @@ class Inside {
     if (document.hidden && !document.title.startsWith('•')) document.title = `• ${document.title}`;
     if (event.kind === 'say') this.announcer.say(`${authorOf(event)}: ${event.text}`, (n) => words.count('room.burst', n));
     if (event.kind === 'notice') this.announcer.say(words.t('row.notice'));
+    if (event.kind === 'poll.open') this.announcer.say(`${words.t('row.poll.open')}: ${event.question}`);
+    if (event.kind === 'consult.card') this.announcer.say(words.t('case.announced_live', { question: event.question }));
+    if (event.kind === 'consult.card' || event.kind === 'consult.update') this.waiting?.look();
+    if (event.kind === 'consult.reveal') this.announcer.say(words.t('row.consult.reveal'));
   }
 
   // — what the doctor does —
 
-  #say({ text, replyTo }) {
+  #say({ text, replyTo, sort }) {
     const { current } = this;
     const others = replyTo ? [...current.othersIn(replyTo, current.face).values()] : [];
-    if (others.length) return this.#do('secondFace', { text, replyTo, others });
-    return this.post({ text, replyTo });
+    if (others.length) return this.#do('secondFace', { text, replyTo, sort, others });
+    return this.post({ text, replyTo, sort });
   }
 
   /** Says it with the face that is worn, which changes back if it was for once. */
-  post({ text, replyTo }) {
+  post({ text, replyTo, sort }) {
     const { id, face, head } = this.current;
     this.room.log.toEnd();
     const as = this.current.talk ? undefined : face.as;
-    this.lounge.outbox.post({ room: id, you: face.id, as, text, replyTo, since: head });
+    this.lounge.outbox.post({ room: id, you: face.id, as, text, replyTo, sort, since: head });
     this.current.wearOnce(null);
     this.current.talk?.wrote('');
   }
@@ -358,6 +373,7 @@ class Inside {
     if (state.name === 'away') return this.away(state.code);
     const catching = this.current && ['away', 'joining', 'replaying'].includes(this.current.state);
     this.status.show(state, { offline: !navigator.onLine, catching });
+    if (state.name === 'open' && !this.current) this.#furnishList();
   }
 
   #look() {

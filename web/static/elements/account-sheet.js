@@ -8,6 +8,7 @@ import { ownPasskeys } from './own-passkeys.js';
 import { ownSessions, ownTokens } from './own-visits.js';
 import { languages } from './sign-in.js';
 import { standing } from './standing.js';
+import { toldSettings } from './told-settings.js';
 
 const THEMES = ['auto', 'light', 'dark'];
 const SIZES = ['100', '112', '125', '150', '200'];
@@ -21,6 +22,7 @@ export class AccountSheet extends HTMLElement {
       told ? h('p', { class: 'trouble', role: 'alert' }, told) : '',
       section('account.language', languages(words.lang, (lang) => tell(this, 'language', { lang }))),
       section('account.look', this.#choice('theme', THEMES, look.theme ?? 'auto'), this.#choice('size', SIZES, look.size ?? '100')),
+      toldSettings(doors),
       ownPasskeys(doors),
       ownCodes(doors),
       ownHouses(doors),

@@ -22,7 +22,7 @@ export function askAbout({ what, entry, act }) {
   const yes = h('button', { type: 'submit', class: GENTLE.has(what) ? 'primary' : 'danger' }, words.t(`${what}.yes`));
   const form = h('form', {},
     h('h2', {}, words.t(`${what}.title`)),
-    entry ? h('blockquote', {}, h('p', { class: 'foot' }, authorOf(entry)), h('p', {}, start(entry.text ?? '', 240))) : '',
+    entry ? h('blockquote', {}, h('p', { class: 'foot' }, authorOf(entry)), h('p', {}, start(entry.text ?? entry.question ?? '', 240))) : '',
     h('p', {}, words.t(`${what}.lede`)), reasons, note, said,
     h('div', { class: 'choices' }, yes, button(words.t('dialog.cancel'), () => dialog.close(), { class: 'quiet' })));
   const dialog = openDialog(words.t(`${what}.title`), { class: 'ask-about' }, form);

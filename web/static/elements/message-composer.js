@@ -10,7 +10,8 @@ const QUOTED = 100;
 /**
  * Where the doctor writes. A mirror behind the text gives the field its height and carries the
  * guard's marks under the very words. Tells: `say` {text, replyTo}, `amend` {seq, text},
- * `draft` {text}, `face`, `about`, `last` (edit what I said last).
+ * `draft` {text}, `face`, `about`, `poll`, `last` (edit what I said last). In a consult `sort` is where one
+ * chooses between a warning and a question, and `sealed` whether others' opinions are held back.
  */
 export class MessageComposer extends HTMLElement {
   #limit = 8000;
@@ -30,8 +31,9 @@ export class MessageComposer extends HTMLElement {
     this.thin = h('p', { class: 'thin', id: 'thin', hidden: true });
     this.plain = h('p', { class: 'plain', id: 'plain' }, words.t('compose.plain'));
     this.lounge = button(h('span', {}, words.t('about.open')), () => tell(this, 'about'), { class: 'quiet', mark: 'help', title: words.t('about.open') });
+    this.poll = button(h('span', {}, words.t('poll.ask')), () => tell(this, 'poll'), { class: 'quiet', mark: 'poll', title: words.t('poll.ask') });
     this.field = h('div', { class: 'field' }, this.mirror, this.text);
-    this.append(this.about, this.verdict, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.count), this.thin, h('div', { class: 'under ever' }, this.plain, this.lounge));
+    this.append(this.about, this.verdict, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.count), this.thin, h('div', { class: 'under ever' }, this.plain, this.poll, this.lounge));
     this.text.addEventListener('input', () => this.#typed());
     this.text.addEventListener('keydown', (event) => this.#key(event));
     this.text.addEventListener('scroll', () => (this.mirror.scrollTop = this.text.scrollTop), { passive: true });
@@ -51,11 +53,11 @@ export class MessageComposer extends HTMLElement {
   }
 
   /**
-   * `face` {name, badge}, `once` when it is worn for one message, `fixed` when there is no other; `closed` says why nothing can be
+   * `label` asks for what is written; `face` {name, badge}, `once` when it is worn for one message, `fixed` when there is no other; `closed` says why nothing can be
    * written, `slow` in seconds; `crowd` {members, thin} among whom one is hidden.
    */
-  show({ title, face, once, fixed, closed, slow, crowd }) {
-    const label = words.t('compose.label', { room: title });
+  show({ label: asks, face, once, fixed, closed, slow, crowd }) {
+    const label = this.sort?.label ?? asks;
     write(this.label, label);
     if (this.text.placeholder !== label) this.text.placeholder = label;
     this.text.disabled = this.send.disabled = !!closed;
@@ -64,6 +66,7 @@ export class MessageComposer extends HTMLElement {
     this.thin.hidden = !crowd?.thin;
     if (crowd?.thin) write(this.thin, words.count('compose.thin', crowd.members));
     this.face.hidden = !face;
+    this.poll.hidden = !face || !!fixed || !!closed || !!this.sealed;
     this.face.disabled = !!fixed;
     const others = words.t(once ? 'compose.others_see_once' : 'compose.others_see');
     const seen = face && [others, face.name, words.badge(face.badge)].join(' ');
@@ -126,7 +129,7 @@ export class MessageComposer extends HTMLElement {
     if (context?.kind === 'edit') return tell(this, 'amend', { seq: context.seq, text });
     this.#put('');
     this.#leave();
-    tell(this, 'say', { text, replyTo: context?.seq });
+    tell(this, 'say', { text, replyTo: context?.seq, sort: this.sort?.value });
     this.focus();
   }
 
@@ -202,7 +205,8 @@ export class MessageComposer extends HTMLElement {
   }
 }
 
-function whyWords({ why, kind }) {
+/** Why the guard holds a span, in words. */
+export function whyWords({ why, kind }) {
   if (why) return words.has(why) ? words.t(why) : why;
   return words.coded('guard', kind);
 }

@@ -3,7 +3,6 @@ import { Stretch } from '../parts/stretch.js';
 import { midnight, words } from '../parts/words.js';
 import { makeRow, updateRow } from './message-row.js';
 import { button, h, icon, tell, write } from './dom.js';
-import { pendingRow } from './pending-row.js';
 
 const NEAR = 600;
 const AT_END = 40;
@@ -17,6 +16,8 @@ export class MessageLog extends HTMLElement {
   #view = null;
   #stretch = null;
   #pinned = true;
+  #anchor = null;
+  #begins = false;
   #seen = 0;
   #fresh = 0;
   #paging = false;
@@ -32,21 +33,25 @@ export class MessageLog extends HTMLElement {
     this.top = h('p', { class: 'log-top' });
     this.rows = h('div', { class: 'rows' });
     this.unsent = h('div', { class: 'unsent' });
-    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'log', 'aria-live': 'off', 'aria-label': words.t('room.log') }, this.top, this.rows, this.unsent);
+    this.after = h('div', { class: 'after' });
+    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'log', 'aria-live': 'off', 'aria-label': words.t('room.log') }, this.top, this.rows, this.unsent, this.after);
     this.jump = button('', () => this.toEnd({ focus: true }), { class: 'jump', hidden: true });
     this.append(this.scroller, this.jump);
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.scroller.addEventListener('keydown', (event) => this.#key(event));
     this.rows.addEventListener('unfold', ({ detail }) => this.#unfold(detail.seq));
     this.rows.addEventListener('focusin', ({ target }) => this.#rove(target.closest('.row')));
-    const settle = new ResizeObserver(() => this.#pinned && this.#bottom());
+    // What is fetched late grows above what was gone to: until the reader moves, it stays where it was put.
+    const settle = new ResizeObserver(() => (this.#pinned ? this.#bottom() : this.#anchor?.()));
+    for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown']) this.scroller.addEventListener(name, () => ([this.#anchor, this.#begins] = [null, false]), { passive: true });
     settle.observe(this.scroller);
     settle.observe(this.rows);
     settle.observe(this.unsent);
+    settle.observe(this.after);
   }
 
   /**
-   * Shows a room. `view` is {room, address, items(), reacted(seq), titleOf(id), moderator};
+   * Shows a room. `view` is {room, address, items(), reacted(seq), titleOf(id), act(op, fields), moderator};
    * `unread` says were made since the doctor left it, or -1 when that is not known.
    */
   open(view, unread) {
@@ -59,6 +64,7 @@ export class MessageLog extends HTMLElement {
     this.unsent.replaceChildren();
     this.actions?.leave();
     this.#fresh = 0;
+    [this.#anchor, this.#begins] = [null, false];
     this.unread = unread;
     this.awayAt = undefined;
     this.#stretch = new Stretch(view.room);
@@ -81,7 +87,7 @@ export class MessageLog extends HTMLElement {
     const fresh = toFresh && this.rows.querySelector('.fresh');
     if (fresh && fresh.getBoundingClientRect().top < this.scroller.getBoundingClientRect().top) {
       this.#pinned = false;
-      fresh.scrollIntoView({ block: 'start' });
+      this.#put(() => fresh.scrollIntoView({ block: 'start' }));
     }
     this.#scrolled();
   }
@@ -112,6 +118,18 @@ export class MessageLog extends HTMLElement {
     if (focus) this.lastRow?.focus({ preventScroll: true });
   }
 
+  /** Puts the reader at the beginning, where there is nothing to jump from until she moves. */
+  toTop() {
+    [this.#pinned, this.#begins] = [false, true];
+    this.#put(() => (this.scroller.scrollTop = 0));
+    this.#marker();
+  }
+
+  #put(place) {
+    this.#anchor = place;
+    place();
+  }
+
   /** Puts `seq` in the middle, with what was said around it. @returns {Promise<boolean>} found */
   async land(seq) {
     const stretch = this.#stretch;
@@ -131,7 +149,7 @@ export class MessageLog extends HTMLElement {
     const eye = this.#eye();
     this.#tidy(this.#layout(entries));
     const { items, room } = this.#view;
-    this.unsent.replaceChildren(...items().map((item) => pendingRow(item, room)));
+    this.unsent.replaceChildren(...(this.pendingRow ? items().map((item) => this.pendingRow(item, room)) : []));
     write(this.top, this.#topWords(entries));
     this.#marker();
     if (this.#pinned) this.#bottom();
@@ -149,7 +167,7 @@ export class MessageLog extends HTMLElement {
 
   #toLatest() {
     this.#stretch.toLatest();
-    this.#pinned = true;
+    [this.#pinned, this.#anchor] = [true, null];
   }
 
   /** What stands in the log from top to bottom: [{key, make}]. */
@@ -187,19 +205,18 @@ export class MessageLog extends HTMLElement {
   }
 
   #row(entry, grouped) {
-    const { room, address, answered, reacted, titleOf } = this.#view;
+    const { room, address, beside, reacted, titleOf } = this.#view;
     const quoted = entry.reply_to && room.timeline.get(entry.reply_to);
     if (entry.reply_to && !quoted) this.#ask(entry.reply_to);
     const mine = room.isMine(entry);
     const own = mine || entry.reactions ? reacted(entry.seq) : [];
     const folded = entry.kind === 'say' && room.ignored.has(entry.by.id) && !this.#unfolded.has(entry.seq);
-    const answer = entry.kind === 'notice' ? answered(entry) : '';
-    const look = { grouped, mine, folded, quoted, address, answer, reacted: own, titleOf };
+    const look = { grouped, mine, folded, quoted, address, beside, reacted: own, titleOf, log: this.#view };
     const before = this.#shown.get(entry.seq);
-    this.#shown.set(entry.seq, { entry, grouped, mine, folded, quoted, answer, own: own.join() });
+    this.#shown.set(entry.seq, { entry, grouped, mine, folded, quoted, beside, own: own.join() });
     const row = this.#nodes.get(entry.seq);
     if (!row) return makeRow(entry, look);
-    const same = before?.entry === entry && before.grouped === grouped && before.quoted === quoted && before.answer === answer;
+    const same = entry.kind !== 'notice' && before?.entry === entry && before.grouped === grouped && before.quoted === quoted && before.beside === beside;
     if (!same || before.mine !== mine || before.folded !== folded || before.own !== own.join()) updateRow(row, entry, look);
     return row;
   }
@@ -296,6 +313,7 @@ export class MessageLog extends HTMLElement {
     this.jump.hidden = this.atEnd;
     if (this.atEnd) return;
     const news = room.timeline.between(this.#seen + 1, Infinity).filter((entry) => !room.isMine(entry)).length;
+    this.jump.hidden = this.#begins;
     const label = news ? words.count('room.jump_new', news) : words.t('room.jump');
     if (this.jump.textContent !== label) this.jump.replaceChildren(icon('down'), label);
   }
@@ -303,7 +321,7 @@ export class MessageLog extends HTMLElement {
   #point(seq) {
     const row = this.#nodes.get(seq);
     if (!row) return false;
-    row.scrollIntoView({ block: 'center' });
+    this.#put(() => row.scrollIntoView({ block: row.offsetHeight < this.scroller.clientHeight ? 'center' : 'start' }));
     row.classList.add('landed');
     row.addEventListener('blur', () => row.classList.remove('landed'), { once: true });
     row.focus({ preventScroll: true });

@@ -2,11 +2,21 @@
 import { start } from '../parts/points.js';
 import { words } from '../parts/words.js';
 import { button, h, hidden, icon, tell } from './dom.js';
+import { later } from './later.js';
 import { when } from './when.js';
 
 /** The few reactions there are, each with a meaning: emoji → catalogue key. */
-export const REACTIONS = { '👍': 'agree', '🙏': 'thanks', '💡': 'useful', '❓': 'unclear', '⚠️': 'caution' };
+export const REACTIONS = { '👍': 'agree', '🙏': 'thanks', '💡': 'useful', '❓': 'unclear', '⚠️': 'caution', '🧭': 'plan' };
+/** In a consult: this changed my plan. Who says so is told when it is corrected. */
+export const PLAN = '🧭';
 const QUOTED = 140;
+/** Kinds of entries that an element of its own shows, by `show(entry, view)`; it is fetched with the first. */
+const SHOWN_BY = {
+  notice: 'notice-card',
+  'poll.open': 'poll-card',
+  'consult.card': 'consult-card', 'consult.open': 'consult-case', 'consult.reveal': 'consult-pool',
+  'consult.decided': 'consult-end', 'consult.outcome': 'consult-end',
+};
 
 export function reactionName(emoji) {
   return REACTIONS[emoji] ? words.t(`reaction.${REACTIONS[emoji]}`) : emoji;
@@ -25,7 +35,8 @@ export function badge({ badge: worn = {} }) {
 }
 
 /**
- * One entry of the log. `view` is {grouped, mine, folded, reacted: [emoji], quoted?: entry, address}.
+ * One entry of the log. `view` is {grouped, mine, folded, reacted: [emoji], quoted?: entry, address,
+ * beside?: what a consult adds to a say: {above, text, below}}.
  * The row stays when the entry changes: `update` writes only its body.
  */
 export function makeRow(entry, view) {
@@ -36,32 +47,46 @@ export function makeRow(entry, view) {
 }
 
 export function updateRow(row, entry, view) {
+  row.setAttribute('aria-label', labelOf(entry, view));
+  if (SHOWN_BY[entry.kind]) return furnish(row, entry, view);
   const focused = row.firstElementChild.contains(document.activeElement);
   row.className = ['row', entry.kind, view.grouped && 'grouped', view.mine && 'mine'].filter(Boolean).join(' ');
-  row.setAttribute('aria-label', labelOf(entry, view));
   row.firstElementChild.replaceChildren(...contents(entry, view).filter(Boolean));
   if (entry.kind !== 'say') row.querySelector('.row-bar')?.remove();
   if (focused) row.focus({ preventScroll: true });
+}
+
+/** The element stays when the entry changes: what was focused or open in it remains. */
+async function furnish(row, entry, view) {
+  const tag = SHOWN_BY[entry.kind];
+  const part = row.querySelector(tag) ?? h(tag);
+  row.className = `row ${tag}`;
+  part.given = [entry, view];
+  if (!part.isConnected) row.firstElementChild.replaceChildren(part);
+  await later(tag);
+  part.show(...part.given);
 }
 
 function labelOf(entry, { folded: away, mine }) {
   if (away) return words.t('row.folded');
   if (entry.kind === 'say') return mine ? words.t('row.by_you') : authorOf(entry);
   if (entry.kind === 'end') return endWords(entry, { mine });
-  return words.t(entry.kind === 'notice' ? 'row.notice' : 'row.removed');
+  if (SHOWN_BY[entry.kind]) return words.t(`row.${entry.kind}`);
+  return words.t('row.removed');
 }
 
 function contents(entry, view) {
   if (view.folded) return [folded(entry)];
   if (entry.kind === 'tombstone') return [head(entry, view), h('p', { class: 'gone' }, goneWords(entry))];
-  if (entry.kind === 'notice') return [h('p', { class: 'text' }, noticeWords(entry, view)), noticeChoices(entry, view), noticeFoot(entry)];
   if (entry.kind === 'end') return [h('p', { class: 'gone' }, endWords(entry, view)), h('p', { class: 'foot' }, when(entry.at))];
   const edited = entry.edited && h('span', { class: 'edited' }, words.t('row.edited'));
+  const { above, text = entry.text, below = edited } = view.beside?.(entry, view) ?? {};
   return [
     head(entry, view),
+    above,
     entry.reply_to && quote(entry, view),
-    h('p', { class: 'text', dir: 'auto' }, entry.text),
-    edited,
+    h('p', { class: 'text', dir: 'auto' }, text),
+    below,
     reactions(entry, view),
   ];
 }
@@ -106,33 +131,6 @@ function goneWords({ role, reason }) {
     return why ? words.t('row.hidden_because', { why }) : words.t('row.hidden');
   }
   return words.t(role ? 'row.withdrawn' : 'row.removed');
-}
-
-function noticeWords(entry, { titleOf }) {
-  const key = `notice.${entry.notice}`;
-  const reason = entry.reason ? words.coded('reason', entry.reason) : '';
-  const room = entry.about && titleOf ? titleOf(entry.about) : entry.about ?? '';
-  return words.t(words.has(key) ? key : 'row.notice', { who: authorOf(entry), name: entry.name ?? '', room, reason, until: entry.until ? words.exact(entry.until) : '' });
-}
-
-function noticeFoot({ at, about, target }) {
-  const href = about && `/rooms/${about}${target ? `#${target}` : ''}`;
-  const link = href && h('a', { href }, words.t('row.open_place'));
-  return h('p', { class: 'foot' }, when(at), link ? ' · ' : null, link || null);
-}
-
-/** What may be done about what a notice tells of; `answer` says what was done already. */
-function noticeChoices(entry, { answer }) {
-  const { notice, talk } = entry;
-  if (notice === 'reveal_offered' && answer === 'lapsed') return h('p', { class: 'gone' }, words.t('reveal.lapsed'));
-  if (notice === 'reveal_offered' && !answer) return h('div', { class: 'choices' }, button(words.t('reveal.answer'), ({ target }) => tell(target, 'names', entry), { class: 'primary' }));
-  if (!talk) return null;
-  if (answer === 'open' || notice === 'talk_accepted') return h('p', {}, h('a', { class: 'button', href: `/rooms/${talk}` }, words.t('talk.open')));
-  if (notice !== 'talk_asked') return null;
-  if (answer === 'withdrawn') return h('p', { class: 'gone' }, words.t('talk.withdrawn'));
-  if (answer === 'declined') return h('p', { class: 'gone' }, words.t('talk.declined'));
-  const choice = (key, accept, look) => button(words.t(key), ({ target }) => tell(target, 'answer', { talk, accept }), { class: look });
-  return h('div', { class: 'choices' }, choice('talk.accept', true, 'primary'), choice('talk.decline', false, 'quiet'));
 }
 
 function endWords(entry, { mine }) {

@@ -4,8 +4,8 @@ import { h, openDialog, put, write } from './dom.js';
 
 const MOST = 8;
 
-/** The way to anywhere by a few letters: `matching(typed)` gives rooms; `go` and `search` act. */
-export function openPalette({ matching, own, go, search }) {
+/** The way to anywhere by a few letters: `matching(typed)` gives rooms, `places(typed)` {label, act}; `go` and `search` act. */
+export function openPalette({ matching, own, places, go, search }) {
   if (document.querySelector('.palette')) return;
   let choices = [];
   let at = 0;
@@ -28,6 +28,7 @@ export function openPalette({ matching, own, go, search }) {
     const typed = input.value.trim();
     const rooms = (typed ? matching(typed) : own()).slice(0, MOST);
     choices = rooms.map((room) => ({ label: words.title(room.title), act: () => go(room.id) }));
+    choices.push(...places(typed));
     choices.push({ label: typed ? words.t('palette.search', { typed }) : words.t('palette.search_all'), act: () => search(typed) });
     list.replaceChildren(...choices.map(({ label }, index) => option(label, index, () => take(index))));
     write(said, words.count('palette.found', choices.length));

@@ -72,7 +72,7 @@ export class RoomList extends HTMLElement {
     put(link, 'href', address);
     put(link, 'aria-current', this.#current === room.id && 'page');
     write(title, words.title(room.title));
-    write(band, room.id === 'me' ? '' : room.kind === 'talk' ? words.t('talk.kind') : words.band(room.present));
+    write(band, bandOf(room));
     const n = String(room.unread ?? 0);
     if (unread.dataset.n !== n) unread.replaceChildren(...(room.unread ? unreadMark(room.unread) : []));
     unread.dataset.n = n;
@@ -116,6 +116,12 @@ function makeRow() {
   const row = h('li', {}, link);
   row.parts = { link, title, band, unread };
   return row;
+}
+
+function bandOf({ id, kind, present }) {
+  if (id === 'me') return '';
+  if (kind === 'talk') return words.t('talk.kind');
+  return [kind === 'consult' && words.t('consult.kind'), words.band(present)].filter(Boolean).join(' · ');
 }
 
 function unreadMark(n) {

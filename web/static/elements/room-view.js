@@ -3,6 +3,7 @@ import { words } from '../parts/words.js';
 import { authorOf } from './message-row.js';
 import { button, h, markButton, put, tell, write } from './dom.js';
 import { later } from './later.js';
+import { isConsult } from '../parts/talk.js';
 import './message-log.js';
 
 /** One room as it is seen: its header, its log, and, once that is read, where one writes. */
@@ -18,7 +19,7 @@ export class RoomView extends HTMLElement {
     this.notice = h('p', { class: 'room-notice', role: 'status', hidden: true });
     this.refusal = h('div', { class: 'refusal', hidden: true });
     this.log = document.createElement('message-log');
-    this.composer = document.createElement('message-composer');
+    this.composer = h('message-composer', { id: 'writing' });
     this.append(
       h('header', { class: 'room-head' },
         markButton('back', words.t('app.back'), () => tell(this, 'back'), { class: 'back' }),
@@ -46,8 +47,9 @@ export class RoomView extends HTMLElement {
     this.limit = limit;
     this.log.open(view, unread);
     if (this.canWrite) this.composer.open(limit);
-    for (const part of [this.bar, this.line]) part?.remove();
+    for (const part of [this.bar, this.line, this.consult, this.composer.sort]) part?.remove();
     if (view.room.talk) this.#furnish(view.room);
+    if (isConsult(view.room.id)) this.#consult(view);
     this.changed();
   }
 
@@ -55,8 +57,9 @@ export class RoomView extends HTMLElement {
   changed() {
     if (!this.#room) return;
     this.dataset.state = this.#room.state;
+    this.classList.toggle('of-consult', isConsult(this.#room.id));
     const listed = this.#listed();
-    write(this.heading, words.title(listed?.title) || this.#room.talk?.other?.name || this.#room.id);
+    write(this.heading, words.title(listed?.title) || this.#room.talk?.other?.name || this.#room.timeline.get(1)?.question || this.#room.id);
     write(this.facts, this.#facts(listed));
     put(this.pin, 'aria-pressed', String(!!(listed?.pinned ?? listed?.own)));
     this.pin.hidden = this.#room.id === 'me' || !!this.#room.talk;
@@ -80,11 +83,13 @@ export class RoomView extends HTMLElement {
 
   /** What is written with is fetched once there is something to read. */
   async #write() {
-    await later('message-composer');
+    const [{ pendingRow }] = await Promise.all([later('pending-row'), later('message-composer')]);
+    this.log.pendingRow = pendingRow;
     this.canWrite = true;
     this.composer.open(this.limit);
     this.offered = false;
     this.#speak();
+    this.log.changed();
     if (this.wanted && this.wanted === document.activeElement && !this.composer.hidden) this.composer.focus();
     tell(this, 'writable');
   }
@@ -110,14 +115,16 @@ export class RoomView extends HTMLElement {
 
   #speak() {
     const { face, id, mode, state } = this.#room;
-    this.composer.hidden = id === 'me' || state === 'refused';
+    const { sort } = this.composer;
+    this.composer.hidden = id === 'me' || state === 'refused' || (!!sort && !sort.isOpen);
     if (!this.canWrite) return;
     if (face && !this.offered) {
       this.offered = true;
       this.composer.offer(this.draft());
     }
+    if (!this.consult?.isConnected) [this.composer.sort, this.composer.sealed] = [null, false];
     const closed = mode.frozen ? words.t(this.#room.talk ? 'refusal.talk_closed' : 'room.frozen_why') : face ? '' : words.t('compose.joining');
-    this.composer.show({ title: this.heading.textContent, face, once: !!this.#room.once, fixed: !!this.#room.talk, closed, slow: mode.slow, crowd: this.#room.crowd });
+    this.composer.show({ label: isConsult(id) ? words.t('compose.in_case') : words.t('compose.label', { room: this.heading.textContent }), face, once: !!this.#room.once, fixed: !!this.#room.talk, closed, slow: mode.slow, crowd: this.#room.crowd });
   }
 
   /** What a talk has beside its log, fetched when the first one is opened. */
@@ -131,7 +138,17 @@ export class RoomView extends HTMLElement {
     this.#signalled();
   }
 
+  /** What a consult has beside its log: how it stands, and what is to be done next. */
+  async #consult(view) {
+    await Promise.all([later('consult-bar'), later('message-composer')]);
+    if (view.room !== this.#room) return;
+    this.consult ??= document.createElement('consult-bar');
+    this.composer.before(this.consult);
+    this.consult.open(view, this);
+  }
+
   #signalled() {
+    if (this.consult?.isConnected) this.consult.changed();
     const { talk, timeline } = this.#room ?? {};
     if (!talk?.other || !this.bar?.isConnected) return;
     const [last] = timeline.latest(1);
@@ -140,8 +157,10 @@ export class RoomView extends HTMLElement {
   }
 
   #act({ act, entry }) {
+    if (act === 'receipt') return this.consult.receipt(entry);
     if (act !== 'reply' && act !== 'edit') return tell(this, 'ask', { act, entry });
     if (!this.canWrite) return undefined;
+    this.consult?.write(entry.sort);
     return act === 'reply' ? this.composer.replyTo(entry, authorOf(entry)) : this.composer.edit(entry);
   }
 

@@ -4,6 +4,10 @@ import { h, markButton, tell } from './dom.js';
 import { later } from './later.js';
 
 const LONG_PRESS_MS = 500;
+/** Kinds of entries with words in them: they can be reported, and hidden by a moderator. */
+const WORDED = new Set(['say', 'poll.open', 'consult.open', 'consult.card', 'consult.reveal', 'consult.decided', 'consult.outcome']);
+/** Those whose author is somebody in this very room. */
+const SPOKEN = new Set(['say', 'poll.open', 'consult.open']);
 const KEYS = { r: 'reply', e: 'edit', m: 'menu', Enter: 'menu', ContextMenu: 'menu', Delete: 'redact' };
 
 /**
@@ -48,6 +52,7 @@ export class RowActions {
       entry,
       may: this.#may(entry),
       reacted: this.#log.view.reacted(entry.seq),
+      names: entry.kind === 'say' && this.#log.view.room.consult ? { redact: 'withdraw', edit: 'correct' } : {},
       choose: (act) => this.#tell(act, entry),
       react: (emoji) => tell(this.#log, 'react', { seq: entry.seq, emoji }),
     });
@@ -65,7 +70,9 @@ export class RowActions {
     const row = target.closest('.row');
     if (!row || row === this.#bar.parentElement || this.#bar.contains(document.activeElement)) return;
     const entry = this.#entry(row);
-    if (entry?.kind === 'say') row.append(this.#bar);
+    if (!entry || !this.#may(entry).menu) return;
+    this.#bar.classList.toggle('bare', entry.kind !== 'say');
+    row.append(this.#bar);
   }
 
   #entry(row) {
@@ -75,12 +82,16 @@ export class RowActions {
   #may(entry) {
     const said = entry.kind === 'say';
     const mine = this.#log.view.room.isMine(entry);
-    const other = said && !mine;
+    const worded = WORDED.has(entry.kind);
+    const other = worded && !mine;
+    const spoken = SPOKEN.has(entry.kind);
     const { room, moderator } = this.#log.view;
+    const consult = said && room.consult;
     return {
-      menu: said, persona: said && !room.talk, reply: said, react: said, link: said,
-      edit: said && mine, redact: said && mine, report: other,
-      talk: other && !room.talk, hide: other && moderator && !room.talk, mute: other && moderator && !room.talk,
+      menu: worded, persona: spoken && !room.talk, reply: said, react: said, link: worded,
+      edit: said && mine && !entry.withdrawn, redact: said && mine && !entry.withdrawn, report: other,
+      plan: consult && said && other, receipt: consult && mine !== consult.isAuthor,
+      talk: said && other && !room.talk, hide: other && moderator && !room.talk, mute: spoken && other && moderator && !room.talk,
     };
   }
 

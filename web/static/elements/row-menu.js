@@ -1,17 +1,20 @@
 // @ts-check
 import { words } from '../parts/words.js';
 import { button, h, openDialog } from './dom.js';
-import { authorOf, reactionName, REACTIONS } from './message-row.js';
+import { authorOf, PLAN, reactionName, REACTIONS } from './message-row.js';
 
-const ACTS = ['reply', 'persona', 'talk', 'edit', 'redact', 'report', 'hide', 'mute', 'link'];
+const ACTS = ['reply', 'persona', 'talk', 'edit', 'redact', 'receipt', 'report', 'hide', 'mute', 'link'];
 
-/** Everything that may be done with an entry; `choose(act)` and `react(emoji)` do it. */
-export function openMenu({ entry, may, reacted, choose, react }) {
+/**
+ * Everything that may be done with an entry; `choose(act)` and `react(emoji)` do it; `names` words some acts
+ * otherwise, by act.
+ */
+export function openMenu({ entry, may, reacted, names = {}, choose, react }) {
   const then = (act) => () => {
     dialog.close();
     act();
   };
-  const item = (name, act) => button(words.t(`action.${name}`), then(act), { class: `menu-act ${name}` });
+  const item = (name, act) => button(words.t(`action.${names[name] ?? name}`), then(act), { class: `menu-act ${name}` });
   const reaction = (emoji) => {
     const pressed = String(reacted.includes(emoji));
     const attributes = { type: 'button', class: 'reaction', 'aria-pressed': pressed };
@@ -22,7 +25,7 @@ export function openMenu({ entry, may, reacted, choose, react }) {
   const acts = ACTS.filter((name) => may[name]).map((name) => item(name, () => choose(name)));
   const dialog = openDialog(words.t('action.menu'), { class: 'menu' },
     h('p', { class: 'menu-head' }, authorOf(entry), h('br'), words.exact(entry.at)),
-    h('div', group, ...Object.keys(REACTIONS).map(reaction)),
+    may.react ? h('div', group, ...Object.keys(REACTIONS).filter((emoji) => emoji !== PLAN || may.plan).map(reaction)) : '',
     ...acts,
     item('close', () => {}));
 }

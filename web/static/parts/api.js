@@ -13,6 +13,11 @@ export class Api {
     return this.#call('GET', path);
   }
 
+  /** The answer as it stands, where it is plain text. */
+  text(path) {
+    return this.#call('GET', path, undefined, (answer) => answer.text());
+  }
+
   post(path, body = {}) {
     return this.#call('POST', path, body);
   }
@@ -29,11 +34,12 @@ export class Api {
     return this.#call('DELETE', path);
   }
 
-  async #call(method, path, body) {
+  async #call(method, path, body, read = (answer) => answer.json().catch(() => ({}))) {
     const headers = body ? { 'Content-Type': 'application/json' } : {};
     const answer = await this.#send(path, { method, headers, body: body && JSON.stringify(body) });
-    const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
-    if (answer.ok) return told;
+    if (answer.status === 204) return {};
+    if (answer.ok) return read(answer);
+    const told = await answer.json().catch(() => ({}));
     const code = answer.status === 401 ? 'signed_out' : told.error?.code;
     const retry_after = Number(answer.headers.get('Retry-After')) || undefined;
     throw refusalOf({ retry_after, ...told.error, code });

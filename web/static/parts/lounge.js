@@ -1,6 +1,7 @@
 // @ts-check
 import { Outbox } from './outbox.js';
 import { Room } from './room.js';
+import { isUnlisted } from './talk.js';
 import { Rooms } from './rooms.js';
 import { Signal } from './signal.js';
 import { Refusal, newCid } from './wire.js';
@@ -67,6 +68,16 @@ export class Lounge {
     this.rooms.set(id, { unread: 0 });
     this.socket.request('read', { room: id, seq }).catch(() => {});
     this.#visits.get(id)?.talk?.saw(seq);
+  }
+
+  /** Any other command that changes something in a room, repeated until it is answered. */
+  act(op, room, fields = {}) {
+    return this.#act(op, { ...fields, room });
+  }
+
+  /** Opens a case; its cid makes the repetition harmless. @returns {Promise<{consult: string}>} its room */
+  openCase(given) {
+    return this.#insist('consult', given, ALWAYS);
   }
 
   edit(room, seq, text) {
@@ -200,7 +211,7 @@ export class Lounge {
   }
 
   #changed(room, { what, events = [], live }) {
-    if (what === 'state' && room.joined && room.talk && !this.rooms.get(room.id)) this.refresh().catch(() => {});
+    if (what === 'state' && room.joined && isUnlisted(room.id) && !this.rooms.get(room.id)) this.refresh().catch(() => {});
     if (what === 'state' && room.joined) this.rooms.set(room.id, { own: true, present: room.present });
     if (what !== 'entries') return;
     if (live) this.rooms.set(room.id, { head: room.head });
@@ -209,9 +220,9 @@ export class Lounge {
   }
 
   async #say(item, { waiting }) {
-    const { cid, room, text, replyTo, as } = item;
+    const { cid, room, text, replyTo, as, sort } = item;
     const mine = () => this.visit(room).you.some((face) => face.id === item.you);
-    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }), ...(as && { as }) };
+    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }), ...(as && { as }), ...(sort && { sort }) };
     const ok = await this.#insist('say', fields, { waiting, mine });
     this.outbox.changed.emit(room);
     queueMicrotask(() => this.outbox.settle(room, (seq) => this.visit(room).timeline.get(seq)));
@@ -224,10 +235,10 @@ export class Lounge {
 
   /** Sends until there is an answer. The cid makes the repetition harmless. */
   async #insist(op, fields, { waiting, mine }) {
-    const leave = this.follow(fields.room);
+    const leave = fields.room ? this.follow(fields.room) : () => {};
     try {
       for (;;) {
-        await this.visit(fields.room).ready();
+        await (fields.room ? this.visit(fields.room).ready() : this.#linkedUp());
         if (!mine()) throw new Refusal('other_face');
         const answer = await this.socket.request(op, fields).catch((refusal) => refusal);
         if (!(answer instanceof Refusal)) return answer;
@@ -236,6 +247,18 @@ export class Lounge {
     } finally {
       leave();
     }
+  }
+
+  /** For what is done in no room: when the line is up. */
+  #linkedUp() {
+    if (this.socket.state.name === 'open') return undefined;
+    return new Promise((resolve) => {
+      const end = this.socket.states.on(({ name }) => {
+        if (name !== 'open') return;
+        end();
+        resolve();
+      });
+    });
   }
 
   async #mayRepeat(refusal, waiting) {

@@ -33,6 +33,8 @@ export class Room {
   once = null;
   /** Whether the face is shown with its whole badge. */
   exact = false;
+  /** What was changed in a consult since one read it, [{seq, target}], as the last join told. */
+  changes = [];
   /** What only a talk has; null in every other room. */
   talk = null;
   #chosen;
@@ -152,7 +154,7 @@ export class Room {
     return page.events.length > 0;
   }
 
-  #joined({ from, oldest, you, face, exact, mode, present, rule, ignored = [], crowd, talk }) {
+  #joined({ from, oldest, you, face, exact, mode, present, rule, ignored = [], crowd, talk, changes = [] }) {
     this.#next = from;
     this.timeline.head = from - 1;
     this.oldest = oldest;
@@ -164,6 +166,7 @@ export class Room {
     this.mode = mode ?? {};
     this.present = present ?? null;
     this.rule = rule;
+    this.changes = changes;
     if (talk) this.talk?.joined(talk);
     this.#enter('replaying');
     for (const { resolve } of this.#waiting.splice(0)) resolve();

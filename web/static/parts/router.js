@@ -1,5 +1,5 @@
 // @ts-check
-const PLACES = new Set(['search', 'account', 'moderation']);
+const PLACES = new Set(['search', 'account', 'moderation', 'consults', 'case']);
 
 /** The place an address names: {name, room?, seq?, who?: a persona there}; `lost` for one that names nothing. */
 export function placeOf({ pathname, hash = '' }) {

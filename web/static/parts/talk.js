@@ -8,6 +8,15 @@ export function isTalk(id) {
   return id.startsWith('talk/');
 }
 
+/** Whether a room is in no list until one has been in it: a talk, a consult. */
+export function isUnlisted(id) {
+  return isTalk(id) || isConsult(id);
+}
+
+export function isConsult(id) {
+  return id.startsWith('consult/');
+}
+
 /**
  * What a talk has beyond other rooms: who the other one is, whether it is over, and what is true of
  * them only now. `signal(op, fields)` passes on what is true of oneself; `changed()` hears of news.

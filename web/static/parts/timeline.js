@@ -1,6 +1,6 @@
 // @ts-check
-const SHOWN = new Set(['say', 'tombstone', 'notice', 'end']);
-const ACTS = new Set(['edit', 'react', 'redact']);
+const SHOWN = new Set(['say', 'tombstone', 'notice', 'end', 'poll.open', 'consult.card', 'consult.open', 'consult.reveal', 'consult.decided', 'consult.outcome']);
+const ACTS = new Set(['edit', 'react', 'redact', 'withdraw', 'poll.count', 'poll.close', 'consult.update', 'consult.merge']);
 
 /**
  * What is known of one room's log, by seq: whatever the order in which pages and live events come,
@@ -11,6 +11,7 @@ export class Timeline {
   #acts = new Map();
   #order = [];
   #runs = [];
+  #pool = 0;
   /** The seq up to which live events were followed; 0 before the first join. */
   head = 0;
 
@@ -88,19 +89,30 @@ export class Timeline {
   }
 
   #act(event) {
-    const acts = this.#acts.get(event.target) ?? new Map();
+    // A merge names no entry: it is about the pool, which a consult has one of.
+    const target = event.target ?? this.#pool;
+    const acts = this.#acts.get(target) ?? new Map();
     if (acts.has(event.seq)) return;
-    this.#acts.set(event.target, acts.set(event.seq, event));
-    const entry = this.#entries.get(event.target);
-    if (entry) this.#entries.set(event.target, fold(entry, event));
+    this.#acts.set(target, acts.set(event.seq, event));
+    const entry = this.#entries.get(target);
+    if (entry) this.#entries.set(target, fold(entry, event));
   }
 
-  #settle(event) {
+  #settle(given) {
+    // Where a state is served without its date it is that of the head.
+    const event = given.state && given.as_of === undefined ? { ...given, as_of: Math.max(this.head, given.seq) } : given;
     const known = this.#entries.get(event.seq);
     if (known && asOf(known) > asOf(event)) return;
     if (!known) this.#place(event.seq);
+    if (event.kind === 'consult.reveal') this.#pooled(event.seq);
     const acts = [...(this.#acts.get(event.seq)?.values() ?? [])].sort((a, b) => a.seq - b.seq);
     this.#entries.set(event.seq, acts.reduce(fold, event));
+  }
+
+  #pooled(seq) {
+    const early = this.#pool ? undefined : this.#acts.get(0);
+    if (early) this.#acts.set(seq, early);
+    this.#pool = seq;
   }
 
   #place(seq) {
@@ -145,9 +157,23 @@ function asOf(entry) {
 
 function fold(entry, act) {
   if (act.kind === 'redact') return tombstone(entry, act);
-  if (entry.kind !== 'say' || act.seq <= asOf(entry)) return entry;
-  if (act.kind === 'edit') return { ...entry, as_of: act.seq, text: act.text, edited: act.seq };
+  if (entry.kind === 'tombstone' || act.seq <= asOf(entry)) return entry;
+  if (entry.kind !== 'say') return told(entry, act);
+  if (act.kind === 'withdraw') return { ...entry, as_of: act.seq, withdrawn: act.seq };
+  if (act.kind === 'edit') return edited(entry, act);
   return { ...entry, as_of: act.seq, reactions: counted(entry.reactions, act) };
+}
+
+/** What was read before stays known: a consult shows it, struck through. */
+function edited(entry, { seq, at, text }) {
+  const versions = [...(entry.versions ?? []), { at, text: entry.text }];
+  return { ...entry, as_of: seq, text, edited: seq, versions };
+}
+
+/** A card, a poll or a pool, with what is told of it later laid over it. */
+function told(entry, { kind, op, room, seq, id, at, by, target, ...news }) {
+  const before = kind === 'consult.merge' ? { ...entry, cells: undefined, single: undefined } : entry;
+  return { ...before, ...news, as_of: seq, ...(kind === 'poll.close' && { closed: seq }) };
 }
 
 function tombstone({ seq, id, at }, { by, reason }) {

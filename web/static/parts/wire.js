@@ -4,7 +4,7 @@ export const SUBPROTOCOL = 'lounge.v1.json';
 
 /** Why a command, or a request over HTTP, was not done. `lost`: nobody knows, the link broke. */
 export class Refusal extends Error {
-  constructor(code, message = '', { retryAfter, spans, asks } = {}) {
+  constructor(code, message = '', { retryAfter, spans, asks, field } = {}) {
     super(message || code);
     this.code = code;
     this.words = message;
@@ -12,6 +12,8 @@ export class Refusal extends Error {
     this.spans = spans;
     /** Ways by which she may show who she is, where that is what is wanted. */
     this.asks = asks;
+    /** Which of several texts, where one of them is why. */
+    this.field = field;
   }
 }
 
@@ -29,8 +31,8 @@ export function decode(data) {
   }
 }
 
-export function refusalOf({ code = 'internal', message = '', retry_after, spans, asks }) {
-  return new Refusal(code, message, { retryAfter: retry_after, spans, asks });
+export function refusalOf({ code = 'internal', message = '', retry_after, spans, asks, field }) {
+  return new Refusal(code, message, { retryAfter: retry_after, spans, asks, field });
 }
 
 /** A client id: random, because it must never be guessed nor met twice. */
