@@ -131,6 +131,7 @@ async def says_as(window: Window, text: str) -> str:
     return await (await window.sees(text)).locator(".name").inner_text()
 
 
+@pytest.mark.long
 async def test_a_refusal_is_told_with_its_reason_and_the_next_step(
     house: House, opens: Opens
 ) -> None:

@@ -17,7 +17,7 @@ COMMANDS = 200
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 async def test_whatever_fails_under_load_nothing_that_was_acked_is_lost_doubled_or_moved(
     backend: Backend,
 ) -> None:

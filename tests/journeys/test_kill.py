@@ -26,7 +26,7 @@ SEED = int(os.environ.get("LOUNGE_TEST_SEED", "0")) or secrets.randbelow(10**9)
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("backend", "rounds"), [("sqlite", 3), pytest.param("postgres", 3, marks=pytest.mark.long)]
+    ("backend", "rounds"), [("sqlite", 2), pytest.param("postgres", 3, marks=pytest.mark.long)]
 )
 async def test_nothing_acked_is_lost_and_nothing_is_doubled_by_kill_9(
     backend: str, rounds: int, run: Run, tmp_path: Path, request: pytest.FixtureRequest
