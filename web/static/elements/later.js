@@ -24,7 +24,7 @@ const LATER = {
   palette: 'dialogs',
   'consult-card': 'consults',
   'consult-board': 'sheets consults',
-  'consult-form': 'dialogs faces consults',
+  'consult-form': 'dialogs faces consults message-composer',
   'consults-waiting': 'consults',
   'poll-card': 'polls',
   'poll-form': 'dialogs polls',
@@ -32,7 +32,7 @@ const LATER = {
   'consult-case': 'consult-room consults',
   'consult-pool': 'consult-room polls',
   'consult-end': 'consult-room',
-  'consult-forms': 'dialogs consult-room',
+  'consult-forms': 'dialogs consult-room message-composer',
 };
 const worn = new Map();
 

@@ -29,7 +29,7 @@ export class RoomView extends HTMLElement {
       this.notice, this.refusal, this.log, this.composer);
     this.log.addEventListener('act', ({ detail }) => this.#act(detail));
     this.log.addEventListener('drawn', () => this.#signalled());
-    this.log.addEventListener('drawn', () => this.#write(), { once: true });
+    this.log.addEventListener('drawn', () => this.#write());
     this.composer.addEventListener('last', () => this.#editLast());
   }
 
@@ -83,6 +83,9 @@ export class RoomView extends HTMLElement {
 
   /** What is written with is fetched once there is something to read. */
   async #write() {
+    if (this.writing || !(this.log.lastRow || this.#room.state === 'live')) return;
+    this.writing = true;
+    await new Promise((rest) => setTimeout(rest));
     const [{ pendingRow }] = await Promise.all([later('pending-row'), later('message-composer')]);
     this.log.pendingRow = pendingRow;
     this.canWrite = true;
