@@ -5,10 +5,12 @@ V := .venv/bin
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python3.14 python,\
   $(shell $(name) -c 'import sys, venv; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 export PYTHONPATH := $(CURDIR)
-PYTEST = $(ROOMY) $(V)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST = $(ROOMY) $(V)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 # where memory is to be had (4 GB), tests keep their databases there: nobody pulls the plug meanwhile
 ROOMY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
 export UV_PYTHON_DOWNLOADS := never
+# without compiled modules a process of ours takes seconds longer to start, and tests start a hundred
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test long mutants check format bench scale chaos lock clean
 
@@ -40,7 +42,9 @@ format: .venv/.dev ## Put the code into its format
 
 bench: .venv/.dev ## Build the load generator and measure
 	$(V)/python -m tests.bench
+	$(V)/python -m tests.bench.guard
 	$(V)/python -m tests.bench.page
+	$(V)/python -m tests.quality
 
 scale: .venv/.dev ## Measure what is promised in numbers: storm, stalled peers, parting, Redis away
 	$(V)/python -m tests.scale $(T)

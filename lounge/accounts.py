@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lounge.belongings import Belongings
+from lounge.clock import now_ms
 from lounge.doctors import Doctors
 from lounge.keys import Keys
 from lounge.leaving import Authors, Leaving
@@ -43,7 +43,7 @@ def open_accounts(
     seals: Authors,
     personas: Callable[[str, Sequence[str]], Sequence[bytes]],
     *,
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    clock: Callable[[], int] = now_ms,
 ) -> Accounts:
     """`personas`: the ids of a doctor's personas in these rooms."""
     passkeys = Passkeys(identity, keys, clock=clock)

@@ -13,10 +13,11 @@ from lounge.door import Door, Guest
 from lounge.errors import Code, Refusal
 from lounge.faces import Dress
 from lounge.keys import Keys
+from lounge.oncall.places import PagePlace, Places
 from lounge.rooms import Catalogue, Room
 from lounge.talks import Place, Talks
 from lounge.turns import Turn, Turns
-from storage import entries, talks
+from storage import entries, pages, talks
 from storage.acts import (
     Act,
     CidConflict,
@@ -43,8 +44,8 @@ ASKED_ANEW = 60
 class Seat:
     """A guest in a room: the room, its number in SQL and what they wear there.
 
-    `reactor` and `reporter`: as whom they react and report. `talk`: in a talk, the place of one of its two.
-    `home`: the room in which those who speak here are who they are.
+    `reactor` and `reporter`: as whom they react and report. `talk` and `page`: there, the place of one of its
+    two. `home`: the room in which those who speak here are who they are.
     """
 
     guest: Guest
@@ -55,12 +56,18 @@ class Seat:
     reporter: bytes
     talk: Place | None = None
     home: str = ""
+    page: PagePlace | None = None
     turns: Turns = field(default_factory=Turns)
 
     @property
     def consult(self) -> bool:
         """Whether the room is a consult."""
         return self.room.kind == "consult"
+
+    @property
+    def is_of_two(self) -> bool:
+        """A talk or a page: nobody but its two reads it."""
+        return self.talk is not None or self.page is not None
 
     def __post_init__(self) -> None:
         self.home = self.home or (self.talk.talk.origin if self.talk else self.room.id)
@@ -99,10 +106,12 @@ class Acting:
         catalogue: Catalogue,
         door: Door,
         talks: Talks,
+        pages: Places,
         keys: Keys,
     ) -> None:
         self._database = database
         self._talks = talks
+        self._pages = pages
         self._writer = writer
         self._catalogue = catalogue
         self._door = door
@@ -200,10 +209,12 @@ class Acting:
         raise Refusal(Code.BUSY, "refusal.busy", retry_after=1)
 
     async def _still_open(self, seat: Seat) -> None:
-        """What an act missed may be that the other one has ended the talk. Raises Refusal if so."""
+        """What an act missed may be that the other one has ended talk or page. Raises Refusal if so."""
         if seat.talk is not None:
             seat.talk = await self._talks.find(seat.guest.doctor, seat.room.id)
-            may_add(seat)
+        if seat.page is not None:
+            seat.page = await self._pages.admit(seat.guest.doctor, seat.room.id)
+        may_add(seat)
 
     async def _queued(self, seat: Seat, request: Request, plan: Plan) -> Outcome:
         try:
@@ -222,14 +233,18 @@ class Acting:
 
 
 def may_add(seat: Seat) -> None:
-    """To a talk that is over nothing is added. Raises Refusal."""
+    """To a talk or a page that is over nothing is added. Raises Refusal."""
     if seat.talk is not None and seat.talk.is_over:
         raise Refusal(Code.FROZEN, "refusal.talk_closed")
+    if seat.page is not None and seat.page.is_over:
+        raise Refusal(Code.FROZEN, "refusal.page_closed")
 
 
 def _act(seat: Seat, request: Request, plan: Plan) -> Act:
     if seat.talk is not None:
-        plan = _in_talk(seat.talk, plan)
+        plan = _of_two(plan, talks.stands_open(seat.talk.talk.slug))
+    if seat.page is not None:
+        plan = _of_two(plan, pages.stands_open(seat.room.id))
     draft = plan.draft
     return Act(
         room_id=seat.number,
@@ -246,11 +261,11 @@ def _act(seat: Seat, request: Request, plan: Plan) -> Act:
     )
 
 
-def _in_talk(place: Place, plan: Plan) -> Plan:
-    """Nothing is added once it is over; and the persona's row stays that of the room where they met."""
+def _of_two(plan: Plan, stands_open: Step) -> Plan:
+    """Nothing is added once it is over; and the persona's row stays as it was when they met."""
     steps = list(plan.steps)
     if plan.draft is not None and plan.draft.kind in ("say", "edit", "react"):
-        steps.insert(0, talks.stands_open(place.talk.slug))
+        steps.insert(0, stands_open)
     if plan.persona is not None:
         steps.append(talks.coarsening(plan.persona))
     return replace(plan, steps=tuple(steps), persona=None)

@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from lounge.acting import Seat
-from lounge.consults import Consults, draft, state, update, words_of
+from lounge.consults import Consults, state, update, words_of
+from lounge.drafts import draft
 from lounge.errors import Code, Refusal
 from lounge.personas import Personas
 from lounge.telling import Telling, later_of_this
-from storage import consults, entries, index
+from storage import consults, entries, index, moderating
 from storage.acts import Draft, Elsewhere, Letter, Step
 from storage.consults import OPEN, OPENING_SEQ
 from storage.database import Database
@@ -98,6 +99,10 @@ class Advice:
         ]
         return tuple(one for each in letters for one in each)
 
+    async def together(self, seat: Seat, was: Standing) -> list[tuple[int, int]]:
+        """What is hidden and shown as one, by number of the room and seq: first a case, then its cards."""
+        return await (self._pools(seat) if was.kind in POOLS else self._announced(seat, was))
+
     async def hiding(
         self, seat: Seat, seq: int, was: Standing, body: Mapping[str, object]
     ) -> Trace:
@@ -105,11 +110,13 @@ class Advice:
 
         With a case its cards, and it with any of them; with a pool all others of it, which say the same.
         """
-        found = await (self._pools(seat) if was.kind in POOLS else self._announced(seat, was))
+        found = await self.together(seat, was)
         others = [place for place in found if place != (seat.number, seq)]
         steps = [
             _silently(step, room) for room, at in others for step in entries.erase(room, at, None)
         ]
+        for room, at in others:
+            steps += moderating.after_erasing(room, at)
         if was.kind == CARD:
             steps += await self._forgotten(*found[0])
         told = [Elsewhere(room, (draft("redact", body, target=at),)) for room, at in others]
@@ -145,7 +152,7 @@ class Advice:
         """The search finds the case no more, unless it was hidden before."""
         async with self._database.reading() as connection:
             case = await entries.standing(connection, room_number, seq)
-        if case is None or case.redacted is not None:
+        if case is None or case.is_gone:
             return []
         terms = index_terms(words_of(case.body))
         return [index.removal(self._database.is_sqlite, room_number, seq, terms)]

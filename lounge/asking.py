@@ -135,7 +135,7 @@ class Asking:
 
     def _may_ask(self, seat: Seat) -> None:
         self._conversation.may_act(seat)
-        if seat.talk is not None:
+        if seat.is_of_two:
             raise Refusal(Code.INVALID, "refusal.talk_here", field="room")
         self._conversation.may_be_heard(seat)
         self._limits.spend(ASKS, seat.guest.doctor.id)
@@ -143,7 +143,7 @@ class Asking:
     async def _author(self, seat: Seat, seq: int) -> bytes:
         async with self._database.reading() as connection:
             was = await entries.standing(connection, seat.number, seq)
-        spoke = was is not None and was.kind in ("say", "consult.open") and was.redacted is None
+        spoke = was is not None and was.kind in ("say", "consult.open") and not was.is_gone
         if was is None or not spoke or was.persona is None:
             raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
         return was.persona

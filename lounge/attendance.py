@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from channels.cursor import Cursor, Gone, Subscriber
 from channels.hub import LiveRoom, Place
 from channels.log import asked
-from lounge import policy, private
+from lounge import guard, policy, private
 from lounge.belongings import Shelf
 from lounge.cases import Case, Opened
 from lounge.changes import Change
@@ -19,7 +20,21 @@ from lounge.doctors import Doctor
 from lounge.door import Guest
 from lounge.errors import Code, Refusal
 from lounge.events import By, Present
-from lounge.limits import CHANGES, OWN_ROOMS, READS, SEARCHES, SIGNALS
+from lounge.guard import Verdict
+from lounge.limits import (
+    CHANGES,
+    CODE_POINTS_A_VERDICT,
+    OWN_ROOMS,
+    READS,
+    SEARCHES,
+    SIGNALS,
+    TEXT_CODE_POINTS,
+    VERDICTS,
+)
+from lounge.moderating.asked import Asked
+from lounge.oncall.asks import AskedNow
+from lounge.oncall.places import PagePlace, is_page
+from lounge.oncall.sending import Paging, Sent
 from lounge.opening import Lounge
 from lounge.personas import FEW, Face, persona_id
 from lounge.rooms import Room, Title
@@ -58,8 +73,9 @@ class Arrival:
 
     @property
     def is_over(self) -> bool:
-        """A talk that was ended: it can be read."""
-        return self.seat is not None and self.seat.talk is not None and self.seat.talk.is_over
+        """A talk or a page that was ended: it can be read."""
+        place = None if self.seat is None else self.seat.talk or self.seat.page
+        return place is not None and place.is_over
 
     @property
     def you(self) -> list[By]:
@@ -144,7 +160,7 @@ class Attendance:
         self._seats[arrival.room] = arrival.seat
         if arrival.seat is not None:
             self._shelf.joined(arrival.room)
-            self._be_here(arrival.room, arrival.seat.talk)
+            self._be_here(arrival.room, arrival.seat.talk, arrival.seat.page)
         return cursor
 
     def follow(self, arrival: Arrival, cursor: Cursor) -> None:
@@ -173,7 +189,7 @@ class Attendance:
         self._lounge.hub.leave(self._name(room), cursor)
         if is_talk(room):
             self._lounge.signals.leave(room, self)
-        elif seat is not None:
+        elif seat is not None and seat.page is None:
             self._lounge.news.roster.leave(room, self._member(room))
 
     def leave_all(self) -> None:
@@ -204,7 +220,7 @@ class Attendance:
         self._lounge.limits.spend(CHANGES, self._guest.doctor.id)
         seat = self.seat(room)
         await self._lounge.conversation.preview(seat, face, exact)  # it is one of hers
-        if seat.talk is None:
+        if not seat.is_of_two:
             was = self._shelf.is_exact(room, face)
             self._shelf.wear(room, face, exact=was if exact is None else exact)
 
@@ -244,11 +260,61 @@ class Attendance:
         """Put a case to everybody; its room becomes one of the guest's own."""
         return await self._lounge.cases.open(self._guest, self._shelf, case, face, exact, cid)
 
+    async def ask_now(
+        self, specialty: str, text: str, cid: str, *, not_patient: bool = False
+    ) -> AskedNow:
+        """Ask whoever of a specialty is available now."""
+        asks = self._lounge.oncall.asks
+        return await asks.ask(self._guest, specialty, text, cid, not_patient=not_patient)
+
+    # -- pages -----------------------------------------------------------------------------------
+
+    async def page(self, asked: Paging, cid: str) -> Sent:
+        """Page a role; its room becomes one of the guest's own."""
+        return await self._lounge.oncall.sending.page(self._guest, asked, cid)
+
+    async def answer_page(
+        self, room: str, accept: bool, formal: bool, reason: str | None, cid: str
+    ) -> Outcome:
+        """Accept what the guest was alerted to, or not."""
+        pages = self._lounge.oncall.pages
+        return await pages.answer(self._guest, room, accept, formal, reason, cid)
+
+    async def mark_page(self, room: str, mark: str) -> None:
+        """An alert of the guest's has arrived, or was looked at."""
+        await self._lounge.oncall.pages.mark(self._guest.doctor, room, mark)
+
+    async def end_page(self, room: str, cid: str) -> Outcome:
+        """Withdraw what the guest asked; or close it, as one of the two."""
+        return await self._lounge.oncall.pages.end(self._guest, room, cid)
+
+    # -- moderating ------------------------------------------------------------------------------
+
+    async def appeal(
+        self, room: str, seq: int, text: str, cid: str, *, not_patient: bool
+    ) -> Outcome:
+        """Ask that another moderator look again at what was decided about one's entry, joined or not."""
+        appeals = self._lounge.moderating.appeals
+        return await appeals.appeal(self._guest, room, seq, text, cid, not_patient=not_patient)
+
+    async def moderate(self, asked: Asked) -> Outcome:
+        """Act as a moderator, joined there or not."""
+        self._lounge.limits.spend(CHANGES, self._guest.doctor.id)
+        return await self._lounge.moderating.acts.do(self._guest, asked)
+
     # -- in talks --------------------------------------------------------------------------------
 
     async def answer_talk(self, talk: str, accept: bool, cid: str) -> Outcome:
         """Accept a talk that the guest was asked for, or not; withdraw one that the guest asked for."""
         return await self._lounge.asking.answer(self._guest, talk, accept, cid)
+
+    def examine(self, text: str) -> Verdict:
+        """What the guard says to a text; nothing of it stays anywhere."""
+        if len(text) > TEXT_CODE_POINTS:
+            raise Refusal(Code.TOO_LONG, "refusal.too_long", most=TEXT_CODE_POINTS)
+        cost = max(1, math.ceil(len(text) / CODE_POINTS_A_VERDICT))
+        self._lounge.limits.spend(VERDICTS, self._guest.doctor.id, cost)
+        return guard.examine(text)
 
     def signal(self, room: str, *, seq: int | None = None, on: bool | None = None) -> None:
         """Tell the other one what is true now, unless one's own switch is off."""
@@ -357,7 +423,7 @@ class Attendance:
     def present(self, room: str) -> Present:
         if room == private.ROOM:
             return Present(min=1, max=1)
-        if is_talk(room):  # of two, a count would be one's coming and going
+        if is_talk(room) or is_page(room):  # of two, a count would be one's coming and going
             return Present(min=1, max=2)
         return self._lounge.news.present(room)
 
@@ -383,10 +449,14 @@ class Attendance:
             return self._lounge.talks.room(self._shelf, room_id)
         if is_consult(room_id):
             return self._lounge.consults.room(room_id)
+        if is_page(room_id):
+            return self._lounge.pages.room(self._guest.doctor.id, room_id)
         return self._lounge.rooms.find(room_id)
 
-    def _be_here(self, room: str, talk: TalkPlace | None) -> None:
-        if talk is None:
+    def _be_here(self, room: str, talk: TalkPlace | None, page: PagePlace | None) -> None:
+        if page is not None:
+            self._lounge.pages.know(self._guest.doctor.id, page)
+        elif talk is None:
             self._lounge.news.roster.enter(room, self._member(room))
         else:
             self._lounge.talks.know(self._shelf, talk)
@@ -415,10 +485,13 @@ class Attendance:
 
 async def readable(lounge: Lounge, doctor: Doctor, room: str) -> str:
     """The hub's name of a room that this doctor may read. Raises Refusal."""
+    lounge.sanctions.may_enter(doctor.id, room)
     if is_talk(room):
         return (await lounge.talks.admit(doctor, room)).talk.slug
     if is_consult(room):
         return (await lounge.consults.admit(doctor, room)).id
+    if is_page(room):
+        return (await lounge.pages.admit(doctor, room)).page.slug
     if room != private.ROOM:
         return policy.admit(doctor, room, lounge.rooms).id
     if not doctor.verified:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from lounge.clock import now_ms
 from lounge.consults import Consults
 from lounge.conversation import Conversation, Outcome, Plan, Request, Seat
 from lounge.errors import Code, Refusal
 from lounge.events import Badge
+from lounge.guarding import Waiver
 from lounge.keys import Keys
 from lounge.limits import CHANGES, READS, SAYS, Limits
 from lounge.personas import Personas
@@ -59,7 +60,7 @@ class Ballots:
         personas: Personas,
         limits: Limits,
         keys: Keys,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._conversation = conversation
@@ -70,16 +71,28 @@ class Ballots:
         self._clock = clock
         self._suggested: tuple[int, tuple[str, ...]] = (0, ())
 
-    async def opine(self, seat: Seat, cid: str, ranked: Sequence[str], why: str | None) -> Outcome:
+    async def opine(
+        self,
+        seat: Seat,
+        cid: str,
+        ranked: Sequence[str],
+        why: str | None,
+        *,
+        not_patient: bool = False,
+    ) -> Outcome:
         """Commit up to three labels, the likeliest first: once, while the case is open."""
         request = self._conversation.request(seat, cid, "opine", *ranked, why)
         known = await self._known(seat, request)
         if known is not None:
             return known
         self._conversation.may_be_heard(seat)
+        self._conversation.may_post(seat)
         self._limits.spend(SAYS, seat.guest.doctor.id)
         self._limits.fill(seat.room.id)
-        ballot = self._filled_in(seat, ranked, why)
+        waiver = Waiver(not_patient=not_patient, room=seat.room.id)
+        ballot = self._filled_in(seat, ranked, why, waiver)
+        words = "\n".join((*ballot.ranked, ballot.why or ""))
+        self._conversation.alerts(seat, words)  # only what blocks: there is no entry to report
         return await self._conversation.planned(seat, request, lambda: self._given(seat, ballot))
 
     async def unopine(self, seat: Seat, cid: str) -> Outcome:
@@ -88,6 +101,7 @@ class Ballots:
         known = await self._known(seat, request)
         if known is not None:
             return known
+        self._conversation.may_post(seat)
         self._limits.spend(CHANGES, seat.guest.doctor.id)
         return await self._conversation.planned(seat, request, lambda: self._taken_back(seat))
 
@@ -113,15 +127,18 @@ class Ballots:
         await self._consults.must_find(seat.room.id)
         return await self._conversation.receipt(request)
 
-    def _filled_in(self, seat: Seat, ranked: Sequence[str], why: str | None) -> Ballot:
+    def _filled_in(
+        self, seat: Seat, ranked: Sequence[str], why: str | None, waiver: Waiver
+    ) -> Ballot:
         labels = tuple(" ".join(each.split()) for each in ranked)
         for label in labels:
-            self._conversation.clean(label if folded(label) else "", "ranked", LABEL_CODE_POINTS)
+            words = label if folded(label) else ""
+            self._conversation.clean(words, "ranked", LABEL_CODE_POINTS, waiver)
         if len({folded(each) for each in labels}) < len(labels):
             raise Refusal(Code.INVALID, "refusal.consult_twice", field="ranked")
         why = (why or "").strip() or None
         if why is not None:
-            self._conversation.clean(why, "why", WHY_CODE_POINTS)
+            self._conversation.clean(why, "why", WHY_CODE_POINTS, waiver)
         return Ballot(labels, why, self._personas.badge_of(seat.guest.doctor))
 
     async def _given(self, seat: Seat, ballot: Ballot) -> Plan:

@@ -7,7 +7,6 @@ changed together with a say would tell whose say it was.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from random import SystemRandom
@@ -17,6 +16,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.errors import Code, Refusal
 from lounge.gathered import Gathered
 from lounge.keys import Keys
@@ -49,7 +49,8 @@ class Things(msgspec.Struct, frozen=True):
 
     By room: the face worn there, the faces whose badge is exact, how many personas were retired, and the ids
     of those whom she does not wish to read. Of consults, what changed after she had read it and waits for her
-    word, and what she has acknowledged: the last of each, as room, target and seq.
+    word, and what she has acknowledged: the last of each, as room, target and seq. `judged`: which of her
+    last reports were upheld.
     """
 
     own: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class Things(msgspec.Struct, frozen=True):
     acknowledged: tuple[Changed, ...] = ()
     told: Told = Told()
     spent: Spent = Spent()
+    judged: tuple[bool, ...] = ()
 
 
 Change = Callable[[Things], Things]
@@ -210,7 +212,7 @@ class Belongings:
         keys: Keys,
         *,
         latest_seconds: float = LATEST_SECONDS,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._keyring = keys.identity

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lounge.clock import now_ms
 from lounge.events import By
 from lounge.first_opinions import DAY_MS, DAYS, Timed
 from lounge.personas import MOST_RETIRED, Personas, by, decode_badge
@@ -44,12 +44,12 @@ class Board:
     """Reads the board. May raise StorageError."""
 
     def __init__(
-        self, database: Database, personas: Personas, clock: Callable[[], int] | None = None
+        self, database: Database, personas: Personas, clock: Callable[[], int] = now_ms
     ) -> None:
         """`clock` gives ms since 1970."""
         self._database = database
         self._personas = personas
-        self.now = clock or _now
+        self.now = clock
 
     async def lines(self, doctor_id: str, wanted: Wanted) -> list[Line]:
         """Who still waits for a first opinion comes first."""
@@ -78,7 +78,3 @@ class Board:
         own = self._personas.ids_of(doctor_id, consult.slug, MOST_RETIRED)
         author = by(consult.author, each.face, decode_badge(each.badge), each.name)
         return Line(consult, author, each.looking, consult.author in own)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lounge import consults as cases
+from lounge.clock import now_ms
 from lounge.consults import Consults
 from lounge.conversation import Conversation, Plan, Seat
+from lounge.drafts import draft
 from lounge.errors import Code, Refusal
+from lounge.guarding import Waiver
 from lounge.house_acts import HouseActs
 from lounge.limits import CHANGES, Limits
 from lounge.telling import Telling
@@ -51,7 +53,7 @@ class Closing:
         house_acts: HouseActs,
         limits: Limits,
         unseal: Unseal,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         """`unseal` ends the blind phase at its author's word: given her seat and a client id of ours."""
         self._database = database
@@ -63,29 +65,39 @@ class Closing:
         self._unseal = unseal
         self._clock = clock
 
-    async def decide(self, seat: Seat, did: str, helped: Sequence[int], cid: str) -> Outcome:
+    async def decide(
+        self, seat: Seat, did: str, helped: Sequence[int], cid: str, *, not_patient: bool = False
+    ) -> Outcome:
         """What she did. Opinions that are still sealed are shown first: nobody is left without them."""
         request = self._conversation.request(seat, cid, "decide", did, helped)
         if (known := await self._conversation.receipt(request)) is not None:
             return known
         consult = await self._mine(seat)
-        self._conversation.clean(did, "did", CODE_POINTS)
+        self._conversation.may_post(seat)
+        waiver = Waiver(not_patient=not_patient, room=seat.room.id)
+        self._conversation.clean(did, "did", CODE_POINTS, waiver)
+        self._conversation.alerts(seat, did)  # what is blocked shows nothing first
         await self._helped(seat, helped)
         if consult.state == OPEN:
             await self._unseal(seat, f"{cid} decide")
         asked = due.add(f"{DUE} {seat.room.id}", DUE, seat.room.id, self._clock() + ASKED_AFTER_MS)
-        body = {"text": did, "helped": sorted(set(helped))}
+        body = waiver.kept({"text": did, "helped": sorted(set(helped))})
         move = _Move("consult.decided", DECIDED, body, (asked,))
         return await self._conversation.planned(seat, request, lambda: self._plan(seat, move))
 
-    async def outcome(self, seat: Seat, text: str, cid: str) -> Outcome:
+    async def outcome(
+        self, seat: Seat, text: str, cid: str, *, not_patient: bool = False
+    ) -> Outcome:
         """How it went; once."""
         request = self._conversation.request(seat, cid, "outcome", text)
         if (known := await self._conversation.receipt(request)) is not None:
             return known
         await self._mine(seat)
-        self._conversation.clean(text, "text", CODE_POINTS)
-        move = _Move("consult.outcome", OUTCOME, {"text": text}, (due.forget(DUE, seat.room.id),))
+        self._conversation.may_post(seat)
+        waiver = Waiver(not_patient=not_patient, room=seat.room.id)
+        self._conversation.clean(text, "text", CODE_POINTS, waiver)
+        body, told = waiver.kept({"text": text}), (due.forget(DUE, seat.room.id),)
+        move = _Move("consult.outcome", OUTCOME, body, told)
         return await self._conversation.planned(seat, request, lambda: self._plan(seat, move))
 
     async def dismiss(self, seat: Seat, cid: str) -> Outcome:
@@ -127,7 +139,7 @@ class Closing:
         async with self._database.reading() as connection:
             said = [await entries.standing(connection, seat.number, seq) for seq in set(seqs)]
         for was in said:
-            if was is None or was.kind != "say" or was.redacted is not None:
+            if was is None or was.kind != "say" or was.is_gone:
                 raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
             if was.persona in seat.dress.ids:
                 raise Refusal(Code.FORBIDDEN, "refusal.own_thanks")
@@ -136,18 +148,19 @@ class Closing:
         consult = await self._consults.must_find(seat.room.id)
         _may_move(consult, move.phase)
         now = cases.state(consult, phase=move.phase)
-        return Plan(
+        plan = Plan(
             await self._by_author(consult, move),
             (consults.moving(consult, move.phase), *move.steps),
             also=(cases.update(now),),
             elsewhere=await self._consults.updates(consult, now),
         )
+        return self._conversation.ruled(seat, plan, str(move.body["text"]))
 
     async def _by_author(self, consult: Consult, move: _Move) -> Draft:
         """By the persona that opened the case, whatever she wears now: another would be joined to it."""
         async with self._database.reading() as connection:
             row = (await personas.shown(connection, [consult.author]))[consult.author]
-        said = cases.draft(move.kind, move.body, consult.author)
+        said = draft(move.kind, move.body, consult.author)
         return replace(said, face=row.face, badge=row.badge, name=row.name)
 
 

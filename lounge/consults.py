@@ -6,8 +6,6 @@ first entry is the case.
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -17,6 +15,7 @@ from msgspec import UNSET
 from lounge import policy
 from lounge.belongings import Shelf
 from lounge.doctors import Doctor
+from lounge.drafts import draft
 from lounge.errors import Code, Refusal
 from lounge.events import ConsultState
 from lounge.gathered import Gathered
@@ -133,23 +132,6 @@ def state(
 def update(now: ConsultState, target: int = OPENING_SEQ) -> Draft:
     """The entry by which a card, or the case itself in its own room, is told to stand so."""
     return draft("consult.update", {"state": msgspec.to_builtins(now)}, target=target)
-
-
-def draft(
-    kind: str,
-    body: Mapping[str, object],
-    persona: bytes | None = None,
-    target: int | None = None,
-) -> Draft:
-    """An entry with a random id and salt; its body as JSON."""
-    return Draft(
-        id=secrets.token_urlsafe(12),
-        kind=kind,
-        salt=secrets.token_bytes(16),
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
-        persona=persona,
-        target=target,
-    )
 
 
 def words_of(case: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""What doctors do in rooms: enter, say, edit, redact, react, report, look back.
+"""What doctors do in rooms: enter, say, edit, redact, react, look back.
 
 Everything that ends in the log goes through here: may they, may it be kept, under which persona, and then
 to the writer as one act. Nothing is answered before it is committed.
@@ -6,36 +6,40 @@ to the writer as one act. Nothing is answered before it is committed.
 
 from __future__ import annotations
 
-import json
 import secrets
-import time
 import unicodedata
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from limits import RateLimitItem
 
-from lounge import guard, policy
+from lounge import drafts, policy
 from lounge.acting import Acting, Plan, Request, Seat, may_add
-from lounge.advice import HIDDEN_TOGETHER, PLAN, Advice
+from lounge.advice import HIDDEN_TOGETHER, PLAN, Advice, Trace
 from lounge.belongings import Shelf
 from lounge.consults import Consults, is_consult, words_of
+from lounge.doctors import Doctor
 from lounge.door import Door, Guest
 from lounge.errors import Code, Refusal
 from lounge.events import Sort
-from lounge.faces import Dress, Ids, Met, Wardrobe, Worn, face_of
+from lounge.faces import Dress, Ids, Met, Wardrobe, Worn
 from lounge.gathered import Gathered
+from lounge.guarding import Guarding, Waiver
 from lounge.keys import Keys
-from lounge.limits import CHANGES, REPORTS, SAYS, TEXT_CODE_POINTS, Limits
+from lounge.limits import CHANGES, SAYS, TEXT_CODE_POINTS, Limits
+from lounge.moderating.letters import Letters
+from lounge.moderating.modes import Modes
+from lounge.moderating.posting import Posting, Rulings
+from lounge.moderating.ruling import Kept
 from lounge.names import candidates
-from lounge.notices import letter
+from lounge.oncall.places import PagePlace, Places, is_page
 from lounge.personas import ANONYMOUS, Face, Persona, Personas
 from lounge.rooms import Catalogue, Room
 from lounge.talks import Place, Talks, is_talk
 from lounge.titles import Title
 from lounge.turns import Turn
-from storage import entries, index, personas, reports
+from storage import entries, index, moderating, personas
 from storage.acts import Draft, Letter, Noted, Outcome, PersonaRow, Step
 from storage.database import Database
 from storage.entries import Shown, Standing
@@ -44,23 +48,20 @@ from storage.writer import Writer
 
 __all__ = ["Conversation", "Outcome", "Plan", "Request", "Seat"]
 
-REPORT_KINDS = frozenset(
-    {
-        "patient_identifiable",
-        "dangerous_advice",
-        "harassment",
-        "advertising",
-        "not_a_doctor",
-        "other",
-    }
-)
 _SAYS = frozenset({"say"})
+Spared = Callable[[str, str, str], Awaitable[str]]
+"""By doctor's id, room's id and text."""
+WARNING = "warning"
 THANKS = "🙏"
 """The reaction that says that an entry helped; nobody thanks herself."""
 
 
 class Sanctions(Protocol):
     """Who may not speak just now."""
+
+    def may_enter(self, doctor_id: str, room_id: str) -> None:
+        """Raises Refusal `forbidden`."""
+        ...
 
     def may_speak(self, doctor_id: str, room_id: str) -> None:
         """Raises Refusal `muted`."""
@@ -106,23 +107,29 @@ class Conversation:
         real_name: Callable[[str], Awaitable[str]],
         talks: Talks,
         consults: Consults,
+        pages: Places,
         sanctions: Sanctions | None = None,
         seals: Seals | None = None,
         advice: Advice | None = None,
+        modes: Modes | None = None,
     ) -> None:
         """`real_name` of a doctor's id: asked only by her own act."""
         self._database = database
         self._personas = personas
         self._catalogue = catalogue
         self._limits = limits
-        self._keys = keys
-        self._doctor_ids = doctor_ids
+        self.guarding = Guarding()
         self._real_name = real_name
         self._talks = talks
         self._consults = consults
+        self._pages = pages
         self._sanctions = sanctions
         self._seal = seals.seal if seals else _unsealed
-        self._advice = advice
+        self.advice = advice
+        self._modes = modes or Modes(database)
+        self.letters = Letters(
+            personas=personas, consults=consults, keys=keys, doctor_ids=doctor_ids
+        )
         self._numbers: dict[str, int] = {}
         self._rows = Gathered(self._rows_of)
         self._acting = Acting(
@@ -131,15 +138,28 @@ class Conversation:
             catalogue=catalogue,
             door=door,
             talks=talks,
+            pages=pages,
             keys=keys,
         )
+        self.spoke: Callable[[Seat], Awaitable[None]] = _nothing
+        """Called with who has just said something in a page."""
+        self.posting: Posting | None = None
+        """The house's rules for what is posted."""
+        self.may_moderate: Callable[[Doctor, str, int], Awaitable[None]] = _any_moderator
+        """May this moderator act on that entry of a room? Raises Refusal."""
+        self.spared: Spared = _all_of_it
+        """In the room of a page: what of a text the guard looks at, when it holds something in the whole."""
 
     # -- entering --------------------------------------------------------------------------------
 
     async def take_seat(self, guest: Guest, room_id: str, shelf: Shelf) -> Seat:
         """Let a guest into a room, as whoever they are there. Asked anew on every join."""
+        if self._sanctions is not None:
+            self._sanctions.may_enter(guest.doctor.id, room_id)
         if is_talk(room_id):
             return await self.seat_at(guest, await self._talks.admit(guest.doctor, room_id))
+        if is_page(room_id):
+            return await self.seat_paged(guest, await self._pages.admit(guest.doctor, room_id))
         if is_consult(room_id):
             room = await self._consults.admit(guest.doctor, room_id)
             return await self.seat_in(guest, room, shelf)
@@ -164,12 +184,22 @@ class Conversation:
         dress = Met(self._personas, lambda: guest.doctor, own.id, row)
         return self._seated(guest, place.room, number, dress, place)
 
+    async def seat_paged(self, guest: Guest, place: PagePlace) -> Seat:
+        """The guest's place in a page, as the persona that she has there."""
+        own, number = place.own, place.page.room_id
+        row = (await self._rows.get((own,)) or {})[own]
+        dress = Met(self._personas, lambda: guest.doctor, own, row)
+        seat = self._seated(guest, place.room, number, dress)
+        seat.page = place
+        return seat
+
     async def seat_above(self, guest: Guest, room_id: str) -> Seat:
         """A moderator's, for what was reported in a room, also one that they may not enter."""
         home = await self._talks.home_of(room_id)
         dress = Met(self._personas, lambda: guest.doctor, secrets.token_bytes(16), _NOBODY)
         number = await self.number(room_id)
-        kind = "talk" if is_talk(room_id) else "consult" if is_consult(room_id) else ""
+        kinds = {"talk": is_talk, "consult": is_consult, "page": is_page}
+        kind = next((kind for kind, is_one in kinds.items() if is_one(room_id)), policy.ABOVE)
         room = Room(room_id, Title("", ""), kind, listed=False)
         return Seat(guest, room, number, dress, b"", b"", home=home)
 
@@ -204,6 +234,8 @@ class Conversation:
         reply_to: int | None,
         face: Face | None,
         sort: Sort | None = None,
+        *,
+        not_patient: bool = False,
     ) -> Outcome:
         """Add a message, with that face or the one worn here; in a consult perhaps of a `sort`.
 
@@ -211,13 +243,15 @@ class Conversation:
         """
         sorts = () if sort is None else (sort,)
         request = self.request(seat, cid, "say", text, reply_to, face, *sorts)
-        if not seat.consult and not seat.dress.needs_name(face):
-            return await self._say(seat, request, text, reply_to, face, sort)
+        waiver = Waiver(not_patient=not_patient, room=seat.room.id)
+        waits = seat.consult or seat.page is not None or self._modes.of(seat.room.id).slow
+        if not waits and not seat.dress.needs_name(face):
+            return await self._say(seat, request, text, reply_to, face, sort, waiver)
         turn = seat.turns.take()
         try:
             if seat.dress.needs_name(face):
                 await self.call(seat)
-            return await self._say(seat, request, text, reply_to, face, sort, turn)
+            return await self._say(seat, request, text, reply_to, face, sort, waiver, turn)
         finally:
             turn.end()
 
@@ -229,42 +263,79 @@ class Conversation:
         reply_to: int | None,
         face: Face | None,
         sort: Sort | None,
+        waiver: Waiver,
         turn: Turn | None = None,
     ) -> Outcome:
+        async with self._modes.turn(seat.guest.doctor.id, seat.room.id):
+            return await self._say_now(seat, request, text, reply_to, face, sort, waiver, turn)
+
+    async def _say_now(
+        self,
+        seat: Seat,
+        request: Request,
+        text: str,
+        reply_to: int | None,
+        face: Face | None,
+        sort: Sort | None,
+        waiver: Waiver,
+        turn: Turn | None,
+    ) -> Outcome:
         try:
-            self._may_speak(seat, text, SAYS)
+            await self._may_write(seat, text, SAYS, waiver)
             worn = seat.dress.wears(face)
             besides = await self._besides(seat, sort, reply_to)
+            besides += await self._paced(seat, sort)
+            met = self._asked(seat, request, text, sort)
         except Refusal as refusal:
             return await self._acting.recalled(request, refusal)
-        draft = _spoken("say", text, worn, reply_to, tuple(index_terms(text)), sort)
+        body = waiver.kept({"text": text} if sort is None else {"text": text, "sort": sort})
+        draft = _spoken("say", body, worn, reply_to, tuple(index_terms(text)))
         steps = () if reply_to is None else (entries.say_stands(seat.number, reply_to),)
         row = seat.dress.introduction(worn, self._seal)
         plan = Plan(draft, (*steps, *besides), row)
-        outcome = await self._acting.commit(seat, request, plan, turn)
+        if self.posting is not None and met.hold is not None:
+            return await self.posting.hold(seat, request, plan, met.hold)
+        if self.posting is not None and met.alerts:
+            plan = self.posting.alerted(seat, plan, met.alerts)
+        try:
+            outcome = await self._acting.commit(seat, request, plan, turn)
+        except Refusal as refusal:
+            if refusal.code is Code.NOT_FOUND:  # or it was said too soon, through another process
+                await self._paced(seat, sort)
+            raise
         if row is not None and not outcome.duplicate:
             worn.recorded(outcome.name)
+        if seat.page is not None:
+            await self.spoke(seat)
         return outcome
 
-    async def edit(self, seat: Seat, seq: int, cid: str, text: str) -> Outcome:
+    async def edit(
+        self, seat: Seat, seq: int, cid: str, text: str, *, not_patient: bool = False
+    ) -> Outcome:
         """Correct one's own message; who reads it later reads the new text."""
         request = self.request(seat, cid, "edit", seq, text)
+        waiver = Waiver(not_patient=not_patient, room=seat.room.id)
         try:
-            self._may_speak(seat, text, CHANGES)
+            await self._may_write(seat, text, CHANGES, waiver)
         except Refusal as refusal:
             return await self._acting.recalled(request, refusal)
-        return await self._change(seat, request, seq, lambda was: self._edit(seat, seq, text, was))
+        body = waiver.kept({"text": text})
+        return await self.change(
+            seat, request, seq, lambda was: self._edit(seat, seq, text, body, was)
+        )
 
-    async def redact(self, seat: Seat, seq: int, cid: str, reason: str | None) -> Outcome:
+    async def redact(
+        self, seat: Seat, seq: int, cid: str, reason: str | None, *, not_patient: bool = False
+    ) -> Outcome:
         """Take back one's own message, or hide another's as a moderator, with a reason."""
         request = self.request(seat, cid, "redact", seq, reason)
         try:
             self._limits.spend(CHANGES, seat.guest.doctor.id)
-            self._clean(reason or "")
+            self._clean(reason or "", Waiver(not_patient=not_patient, room=seat.room.id))
         except Refusal as refusal:
             return await self._acting.recalled(request, refusal)
         kinds = entries.HIDEABLE if policy.may_moderate(seat.guest.doctor) else _SAYS
-        return await self._change(
+        return await self.change(
             seat, request, seq, lambda was: self._redact(seat, seq, reason, was), kinds
         )
 
@@ -276,11 +347,12 @@ class Conversation:
         try:
             if on:
                 self.may_be_heard(seat)
+            self.may_post(seat)
             self._limits.spend(CHANGES, seat.guest.doctor.id)
         except Refusal as refusal:
             return await self._acting.recalled(request, refusal)
         body = {"emoji": emoji, "on": on}
-        draft = _draft("react", body, seat.reactor, seq)
+        draft = drafts.draft("react", body, seat.reactor, seq)
         not_by = seat.dress.ids if on and _own(seat, emoji) else ()
         steps = (
             entries.say_stands(seat.number, seq, not_by=not_by, in_force=on),
@@ -295,67 +367,60 @@ class Conversation:
                 raise
             return await self._as_it_stands(seat, seq, emoji, on, refusal)
 
-    async def report(self, seat: Seat, seq: int, cid: str, kind: str, note: str | None) -> Outcome:
-        """Ask a moderator to look at an entry."""
-        request = self.request(seat, cid, "report", seq, kind, note)
-        if kind not in REPORT_KINDS:
-            raise Refusal(Code.INVALID, "refusal.report_kind", field="kind")
-        try:
-            self._limits.spend(REPORTS, seat.guest.doctor.id)
-            self._clean(note or "")
-        except Refusal as refusal:
-            return await self._acting.recalled(request, refusal)
-        async with self._database.reading() as connection:
-            found = await entries.standing(connection, seat.number, seq)
-        if found is None:
-            raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
-        filing = reports.filing(
-            id=secrets.token_urlsafe(12),
-            room_id=seat.number,
-            seq=seq,
-            kind=kind,
-            note=note,
-            persona=seat.reporter,
-            at=_now(),
-        )
-        return await self._acting.commit(seat, request, Plan(None, (filing,)))
-
     # -- the acts --------------------------------------------------------------------------------
+
+    def _asked(self, seat: Seat, request: Request, text: str, sort: Sort | None) -> Rulings:
+        """What the house's rules say of it."""
+        return Rulings() if self.posting is None else self.posting.saying(seat, text, sort, request)
 
     async def _besides(
         self, seat: Seat, sort: Sort | None, reply_to: int | None
     ) -> tuple[Step, ...]:
         """What a say in a consult does besides. Anywhere else nothing, and nothing is waited for."""
-        if seat.consult and self._advice is not None:
-            return await self._advice.saying(seat, sort, reply_to)
+        if seat.consult and self.advice is not None:
+            return await self.advice.saying(seat, sort, reply_to)
         if sort is not None:
             raise Refusal(Code.INVALID, "refusal.consult_only", field="sort")
         return ()
 
-    async def _edit(self, seat: Seat, seq: int, text: str, was: Standing) -> Plan:
+    async def _paced(self, seat: Seat, sort: Sort | None) -> tuple[Step, ...]:
+        """In slow mode she has waited; a warning waits for nothing."""
+        if sort == WARNING or seat.is_of_two:
+            return ()
+        return await self._modes.paced(seat.room.id, seat.number, seat.dress.ids)
+
+    async def _edit(
+        self, seat: Seat, seq: int, text: str, body: Mapping[str, object], was: Standing
+    ) -> Plan:
         if was.persona is None or not policy.may_edit(was.persona in seat.dress.ids):
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
+        if was.hidden is not None:
+            raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
         letters: tuple[Letter, ...] = ()
-        if seat.consult and self._advice is not None:
-            self._advice.may_correct(was)
-            letters = await self._advice.changed(seat, seq)
-        draft = _spoken("edit", text, seat.dress.said(was.persona, was.shown), seq)
+        if seat.consult and self.advice is not None:
+            self.advice.may_correct(was)
+            letters = await self.advice.changed(seat, seq)
+        alerts = () if self.posting is None else self.posting.writing(seat, text, was.sort)
+        draft = _spoken("edit", body, seat.dress.said(was.persona, was.shown), seq)
         is_sqlite = self._database.is_sqlite
         steps = (
             entries.mark_edited(seat.number, seq, was.persona, was.edited),
             index.removal(is_sqlite, seat.number, seq, index_terms(was.text)),
             index.addition(is_sqlite, seat.number, seq, index_terms(text)),
         )
-        return Plan(draft, steps, letters=letters)
+        plan = Plan(draft, steps, letters=letters)
+        return self.posting.alerted(seat, plan, alerts, seq) if self.posting and alerts else plan
 
     async def _withdraw(
         self, advice: Advice, seat: Seat, seq: int, reason: str | None, was: Standing
     ) -> Plan:
         """In a consult its words stay; only the search finds them no more."""
         assert was.persona is not None
+        if was.hidden is not None:
+            raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
         advice.may_change(was)
         body: dict[str, object] = {} if reason is None else {"reason": reason}
-        draft = _draft("withdraw", body, None, seq)
+        draft = drafts.draft("withdraw", body, None, seq)
         removal = index.removal(self._database.is_sqlite, seat.number, seq, index_terms(was.text))
         mark = entries.mark_withdrawn(seat.number, seq, was.persona, was.edited)
         trace = await advice.trace(seat, was)
@@ -369,40 +434,60 @@ class Conversation:
 
     async def _redact(self, seat: Seat, seq: int, reason: str | None, was: Standing) -> Plan:
         is_own = was.persona in seat.dress.ids and was.kind == "say"
-        if is_own and seat.consult and self._advice is not None:
-            return await self._withdraw(self._advice, seat, seq, reason, was)
-        if not is_own and (seat.talk or not policy.may_redact(seat.guest.doctor, is_own)):
+        if is_own:
+            alerts = self._explained(seat, reason)
+            if seat.consult and self.advice is not None:
+                plan = await self._withdraw(self.advice, seat, seq, reason, was)
+            else:
+                plan = await self.erasing(seat, seq, was, "author", reason)
+            return (
+                self.posting.alerted(seat, plan, alerts, seq) if self.posting and alerts else plan
+            )
+        if seat.is_of_two or not policy.may_redact(seat.guest.doctor, is_own):
             raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
-        if not is_own and not reason:
+        if not reason:
             raise Refusal(Code.INVALID, "refusal.reason_needed", field="reason")
-        body: dict[str, object] = {"role": "author" if is_own else "moderator", "reason": reason}
-        draft = _draft("redact", body, was.persona if is_own else None, seq)
-        letters = () if is_own else await self._letter_to_author(seat, seq, was, reason)
+        await self.may_moderate(seat.guest.doctor, seat.room.id, seq)
+        return await self.erasing(seat, seq, was, "moderator", reason)
+
+    def _explained(self, seat: Seat, reason: str | None) -> tuple[Kept, ...]:
+        """Everybody reads why an author takes it back: words like any others. Without any she always may."""
+        if not reason:
+            return ()
+        self.may_be_heard(seat)
+        self.may_post(seat)
+        return self.alerts(seat, reason)
+
+    async def erasing(
+        self,
+        seat: Seat,
+        seq: int,
+        was: Standing,
+        role: str,
+        reason: str | None,
+        note: str | None = None,
+    ) -> Plan:
+        """An entry's words are gone, with what was written about it. By a moderator its author is told."""
+        is_own = role == "author"
+        body: dict[str, object] = {"role": role, "reason": reason}
+        draft = drafts.draft("redact", body, was.persona if is_own else None, seq)
+        told: tuple[Letter, ...] = ()
+        if not is_own:
+            told = await self.letters.about(seat, seq, was, "hidden", reason or "", note)
         steps = tuple(entries.erase(seat.number, seq, was.edited, was.withdrawn))
-        if (words := _searched(was)) is not None:
+        steps += tuple(moderating.after_erasing(seat.number, seq))
+        if (words := searched(was)) is not None and was.hidden is None:
             terms = index_terms(words)
             steps += (index.removal(self._database.is_sqlite, seat.number, seq, terms),)
-        noted = None if is_own else _hiding(seat, seq, reason)
-        if was.kind in HIDDEN_TOGETHER and self._advice is not None:
-            rest = await self._advice.hiding(seat, seq, was, body)
-            steps += rest.steps
-            return Plan(draft, steps, letters=letters, noted=noted, elsewhere=rest.elsewhere)
-        return Plan(draft, steps, letters=letters, noted=noted)
+        noted = None if is_own else _hiding(seat, seq)
+        rest = Trace()
+        if was.kind in HIDDEN_TOGETHER and self.advice is not None:
+            rest = await self.advice.hiding(seat, seq, was, body)
+        return Plan(
+            draft, (*steps, *rest.steps), letters=told, noted=noted, elsewhere=rest.elsewhere
+        )
 
-    async def _letter_to_author(
-        self, seat: Seat, seq: int, was: Standing, reason: str | None
-    ) -> tuple[Letter, ...]:
-        if was.persona is None:
-            return ()
-        doctor_ids, face = await self._doctor_ids(), face_of(was.shown)
-        home = str(was.body.get("consult", seat.home))  # a card is by its author in the consult
-        doctor_id = await self._personas.owner(was.persona, home, doctor_ids, face)
-        if doctor_id is None:
-            return ()
-        notice = {"notice": "hidden", "about": seat.room.id, "target": seq, "reason": reason}
-        return (letter(self._keys, doctor_id, notice, at=_now()),)
-
-    async def _change(
+    async def change(
         self,
         seat: Seat,
         request: Request,
@@ -410,7 +495,7 @@ class Conversation:
         plan: Callable[[Standing], Awaitable[Plan]],
         kinds: Collection[str] = _SAYS,
     ) -> Outcome:
-        """Compare and set: read how the say stands, and try again if it changed meanwhile."""
+        """Compare and set: read how an entry stands, and try again if it changed meanwhile."""
 
         async def look_and_plan() -> Plan:
             async with self._database.reading() as connection:
@@ -433,7 +518,7 @@ class Conversation:
             return Outcome((made,), duplicate=True)
         if was is not None and _own(seat, emoji) and was.persona in seat.dress.ids:
             raise Refusal(Code.FORBIDDEN, f"refusal.own_{_own(seat, emoji)}")
-        if was is not None and was.withdrawn is not None and was.redacted is None:
+        if was is not None and was.withdrawn is not None and not was.is_gone:
             raise Refusal(Code.FORBIDDEN, "refusal.withdrawn")
         raise refusal
 
@@ -487,6 +572,28 @@ class Conversation:
         """The first answer, if it was done before."""
         return await self._acting.receipt(request)
 
+    def ruled(self, seat: Seat, plan: Plan, text: str, *others: str) -> Plan:
+        """The plan of what is no say, held against the rules for its room and these. Raises Refusal."""
+        alerts = self.alerts(seat, text, *others)
+        return self.posting.alerted(seat, plan, alerts) if self.posting and alerts else plan
+
+    def alerts(self, seat: Seat, text: str, *others: str) -> tuple[Kept, ...]:
+        """The rules for its room and these by which it is to be reported. Raises Refusal for a block."""
+        return () if self.posting is None else self.posting.writing(seat, text, others=others)
+
+    def may_be_shown(self, doctor: Doctor, room_id: str, text: str) -> bool:
+        """Whether words of hers may be read there by all: she is not muted, and no rule stops them."""
+        try:
+            if self._sanctions is not None:
+                self._sanctions.may_speak(doctor.id, room_id)
+        except Refusal:
+            return False
+        return self.posting is None or self.posting.lets(doctor, room_id, text)
+
+    def beside(self, request: Request) -> Request:
+        """Of something that is done once before it, or in its place."""
+        return self._acting.beside(request)
+
     async def perform(self, seat: Seat, request: Request, plan: Plan) -> Outcome:
         """Do it once. Raises Missed when a guard did not hold."""
         return await self._acting.submit(seat, request, plan)
@@ -502,6 +609,8 @@ class Conversation:
         if seat.guest.ended:
             raise Refusal(Code.FORBIDDEN, "refusal.signed_out")
         policy.stays(seat.guest.doctor, seat.room, self._catalogue)
+        if self._sanctions is not None:
+            self._sanctions.may_enter(seat.guest.doctor.id, seat.room.id)
 
     def may_be_heard(self, seat: Seat, *others: str) -> None:
         """They are not muted here, nor in these other rooms."""
@@ -509,19 +618,22 @@ class Conversation:
             if self._sanctions is not None:
                 self._sanctions.may_speak(seat.guest.doctor.id, room_id)
 
-    def clean(self, text: str, field: str, most: int) -> None:
+    def may_post(self, seat: Seat, *others: str) -> None:
+        """The room is not frozen, nor are these other ones."""
+        for room_id in (seat.room.id, *others):
+            self._modes.may_add(room_id)
+
+    def clean(self, text: str, field: str, most: int, waiver: Waiver) -> None:
         """There is something in it, at most so many code points, and nothing that leads to a person."""
         if not text.strip():
             raise Refusal(Code.INVALID, "refusal.empty", field=field)
         if len(text) > most:
             raise Refusal(Code.TOO_LONG, "refusal.too_long", most=most, field=field)
-        held = guard.examine(text)
-        if held:
-            raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy", spans=held, field=field)
+        self.guarding.admit(text, waiver, field)
 
     def draft(self, seat: Seat, kind: str) -> Draft:
         """An entry without words, as whoever they are here."""
-        return _shown(_draft(kind, {}, None, None), seat.dress.wears())
+        return _shown(drafts.draft(kind, {}, None, None), seat.dress.wears())
 
     async def voiced(
         self,
@@ -536,40 +648,46 @@ class Conversation:
         if seat.dress.needs_name(face):
             await self.call(seat)
         worn = seat.dress.wears(face)
-        draft = _shown(_draft(kind, body, None, target), worn)
+        draft = _shown(drafts.draft(kind, body, None, target), worn)
         return Voiced(draft, seat.dress.introduction(worn, self._seal), worn)
 
     # -- rules -----------------------------------------------------------------------------------
 
-    def _may_speak(self, seat: Seat, text: str, limit: RateLimitItem) -> None:
+    async def _may_write(self, seat: Seat, text: str, limit: RateLimitItem, waiver: Waiver) -> None:
+        """As `_may_speak`; in a page, one's own verified number may be spared. Waits for nothing else."""
+        try:
+            self._may_speak(seat, text, limit, waiver)
+        except Refusal as refusal:
+            if seat.page is None or refusal.code is not Code.HELD_PRIVACY:
+                raise
+            self._clean(await self.spared(seat.guest.doctor.id, seat.room.id, text), waiver)
+
+    def _may_speak(self, seat: Seat, text: str, limit: RateLimitItem, waiver: Waiver) -> None:
         self.may_act(seat)
         may_add(seat)
         self.may_be_heard(seat)
+        self.may_post(seat)
         if not text.strip():
             raise Refusal(Code.INVALID, "refusal.empty", field="text")
         self._limits.spend(limit, seat.guest.doctor.id)  # first: the guard's work is not free
         self._limits.fill(seat.room.id)
-        self._clean(text)
+        self._clean(text, waiver)
 
-    def _clean(self, text: str) -> None:
+    def _clean(self, text: str, waiver: Waiver) -> None:
         """Short enough, and nothing in it that leads to a person."""
         if len(text) > TEXT_CODE_POINTS:
             raise Refusal(Code.TOO_LONG, "refusal.too_long", most=TEXT_CODE_POINTS)
-        held = guard.examine(text)
-        if held:
-            raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy", spans=held)
+        self.guarding.admit(text, waiver)
 
 
 def _spoken(
     kind: str,
-    text: str,
+    body: Mapping[str, object],
     worn: Worn,
     target: int | None,
     terms: tuple[str, ...] | None = None,
-    sort: Sort | None = None,
 ) -> Draft:
-    body: dict[str, object] = {"text": text}
-    draft = _draft(kind, body if sort is None else {**body, "sort": sort}, None, target)
+    draft = drafts.draft(kind, body, None, target)
     return replace(_shown(draft, worn), is_say=kind == "say", terms=terms)
 
 
@@ -581,7 +699,7 @@ def _shown(draft: Draft, worn: Worn) -> Draft:
     )
 
 
-def _searched(was: Standing) -> str | None:
+def searched(was: Standing) -> str | None:
     """The words by which an entry is found, just as they went into the index."""
     if was.kind == "consult.open":
         return words_of(was.body)
@@ -595,24 +713,26 @@ def _own(seat: Seat, emoji: str) -> str | None:
     return "thanks" if emoji == THANKS else None
 
 
-def _hiding(seat: Seat, seq: int, reason: str | None) -> Noted:
-    detail = {"reason": reason or ""}
-    return Noted("entry.hidden", "moderator", f"{seat.room.id} {seq}", detail)
-
-
-def _draft(kind: str, body: dict[str, object], persona: bytes | None, target: int | None) -> Draft:
-    return Draft(
-        id=secrets.token_urlsafe(12),
-        kind=kind,
-        salt=secrets.token_bytes(16),
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
-        persona=persona,
-        target=target,
-    )
+def _hiding(seat: Seat, seq: int) -> Noted:
+    """Not why: that is in her own words."""
+    return Noted("entry.hidden", "moderator", f"{seat.room.id} {seq}", {})
 
 
 def _unsealed(_: str) -> None:
     """Without officers no author is sealed."""
+
+
+async def _all_of_it(_: str, __: str, text: str) -> str:
+    """Nothing is spared."""
+    return text
+
+
+async def _any_moderator(_: Doctor, __: str, ___: int) -> None:
+    """Until moderators are appointed for something."""
+
+
+async def _nothing(_: Seat) -> None:
+    """Until there is somebody to tell."""
 
 
 def _is_emoji(emoji: str) -> bool:
@@ -623,7 +743,3 @@ def _is_emoji(emoji: str) -> bool:
 
 _NOBODY = Shown(ANONYMOUS, "{}", None)
 _EMOJI_KINDS = frozenset({"So", "Sk", "Mn", "Me", "Cf"})
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -6,7 +6,7 @@ Counts are told to all together and in steps of thirty seconds, so that no vote 
 from __future__ import annotations
 
 from lounge.acting import ATTEMPTS
-from lounge.consults import draft
+from lounge.drafts import draft
 from lounge.house_acts import HouseActs
 from storage import due, polls
 from storage.acts import Draft, Step

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import cycle, islice, product
 
 from lounge.doctors import digest_of, new_id, new_token
 from lounge.errors import Code, Refusal
 from lounge.house import TEXTS
+from lounge.oncall.policy import DEFAULT
+from lounge.oncall.reach import Reaches
+from lounge.oncall.roles import Night, body_of
+from lounge.oncall.rota import Layer, Rota, Rule
 from lounge.titles import COUNTRIES, SPECIALTIES
-from storage import facts, identities, visits
+from storage import facts, identities, roles, visits
 from storage.database import Database
 from storage.identities import NewDoctor
+from storage.roles import RoleRow
 
 COLLEAGUES = 5  # beside each of the cast: with herself one more than the smallest crowd
 SHARING_A_BADGE = 10  # synthetic doctors of one specialty, grade and country, at least
@@ -56,8 +62,43 @@ CAST: Sequence[Member] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A role with the cast on call: its keeper first, always; of `seconds` each a week."""
+
+    id: str
+    service: str
+    name: str
+    specialty: str
+    number: str
+    first: str
+    seconds: tuple[str, ...]
+
+
+SERVICES: Sequence[Service] = (
+    Service(
+        id="demo-neurology",
+        service="Neurology, Thunder Bay Regional",
+        name="Neurologist on call",
+        specialty="neurology",
+        number="+1 807-555-0142",
+        first="Chiara",
+        seconds=("Moira", "Denis"),
+    ),
+    Service(
+        id="demo-cardiology",
+        service="Cardiology, Lakehead Heart Centre",
+        name="Cardiologist on call",
+        specialty="cardiology",
+        number="+1 807-555-0167",
+        first="Ana",
+        seconds=("Ben",),
+    ),
+)
+
+
 async def fill(identity: Database, *, now: int) -> None:
-    """Put the cast and its colleagues in, and mark the store as made up. May be repeated.
+    """Put the cast, its colleagues and its services in, and mark the store as made up. May be repeated.
 
     Raises NotForShow when the store holds doctors and is not marked.
     """
@@ -66,6 +107,17 @@ async def fill(identity: Database, *, now: int) -> None:
         raise NotForShow("the identity store holds real doctors: give the demo its own LOUNGE_DATA")
     await facts.keep(identity, _FACT, b"1")
     await _add_missing(identity, [*_cast(now), *_colleagues(now)])
+    await _add_services(identity, now)
+
+
+async def reach(identity: Database, ways: Reaches) -> None:
+    """E-mail reaches everyone who is on call for a service. After `fill`; may be repeated."""
+    on_call = {name for each in SERVICES for name in (each.first, *each.seconds)}
+    emails = [each.email for each in CAST if each.name in on_call]
+    async with identity.writing() as connection:
+        await facts.hold(connection, _FACT)
+        for doctor_id in (await identities.ids_by_email(connection, emails)).values():
+            await ways.take_mail(connection, doctor_id)
 
 
 async def is_demo(identity: Database) -> bool:
@@ -177,5 +229,39 @@ async def _add_missing(identity: Database, doctors: Sequence[NewDoctor]) -> None
         await identities.add(connection, [each for each in doctors if each.email not in known])
 
 
+async def _add_services(identity: Database, now: int) -> None:
+    async with identity.writing() as connection:
+        await facts.hold(connection, _FACT)
+        ids = await identities.ids_by_email(connection, [each.email for each in CAST])
+        by_name = {each.name: ids[each.email] for each in CAST if each.email in ids}
+        for each in SERVICES:
+            on = [by_name[name] for name in (each.first, *each.seconds) if name in by_name]
+            if await roles.find(connection, each.id) is None and len(on) > len(each.seconds):
+                await roles.add(connection, _role(each, on))
+                for doctor_id in on:
+                    await roles.put_member(connection, each.id, doctor_id, now)
+
+
+def _role(each: Service, on: Sequence[str]) -> RoleRow:
+    keeper, *seconds = on
+    layers = (
+        Layer("primary", (Rule(((keeper,),), _SINCE, "08:00"),)),
+        Layer("secondary", (Rule(tuple((id,) for id in seconds), _SINCE, "08:00", "weeks"),)),
+    )
+    return RoleRow(
+        id=each.id,
+        service=each.service,
+        name=each.name,
+        specialty=each.specialty,
+        zone="America/Toronto",
+        number=each.number,
+        keeper=keeper,
+        rule=None,
+        body=body_of(Rota(layers), DEFAULT, Night()),
+        version=1,
+    )
+
+
+_SINCE = date(2026, 1, 5)
 _FIRST = ("CA", "US", "GB", "FR")  # the cast's countries, then all others
 _SPREAD_COUNTRIES = (*_FIRST, *(code for code in COUNTRIES if code not in _FIRST))

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.credentials.roll import BY_HOUSE, place, word_of_house
 from lounge.errors import Code, Refusal
 from lounge.gathered import Gathered
@@ -56,6 +56,17 @@ _EMAIL = re.compile(
     re.I | re.A,
 )
 
+_PLACES = frozenset(
+    (
+        "world",
+        *(f"specialty/{each}" for each in SPECIALTIES),
+        *(f"country/{each.lower()}" for each in COUNTRIES),
+        *(f"language/{each}" for each in LANGUAGES),
+    )
+)
+"""What a moderator may be appointed for besides rooms of the house."""
+_HOUSE = re.compile(r"house/[a-z0-9][a-z0-9-]{0,47}")
+
 
 class Unrecognised(Refusal):
     """Nobody by this e-mail and password, session or token. At the HTTP door a 401."""
@@ -88,6 +99,8 @@ class Doctor:
     reason: str | None = None
     accepted: bool = True
     screen_name: str | None = None
+    created: int = 0
+    """When her account was made, in ms."""
 
     def attributes(self, group: str | None = None) -> Mapping[str, object]:
         """What a room's rule may ask about; `group` is the specialty's."""
@@ -143,7 +156,7 @@ class Doctors:
         settings: Settings,
         *,
         passwords: Passwords | None = None,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._lounge = lounge
@@ -446,7 +459,7 @@ class Doctors:
     async def set_roles(self, doctor_id: str, roles: Collection[str]) -> None:
         """What she may be besides a doctor. Raises Refusal `invalid`."""
         for role in roles:
-            if role not in ROLES:
+            if not is_role(role):
                 raise Refusal(Code.INVALID, "doctor.role", value=role)
         keep_apart(roles)
         async with self._revoking() as connection:
@@ -468,6 +481,12 @@ class Doctors:
         """The verified doctors, counted by grade, specialty, region and country."""
         async with self._identity.reading() as connection:
             return await identities.crowds(connection)
+
+    async def find(self, doctor_id: str) -> Doctor | None:
+        """As she stands now; None when she is gone."""
+        async with self._identity.reading() as connection:
+            known = await identities.by_id(connection, doctor_id)
+        return None if known is None else _doctor(known)
 
     async def verified_ids(self) -> list[str]:
         async with self._identity.reading() as connection:
@@ -594,10 +613,11 @@ def check(new: NewDoctor) -> None:
         ("specialty", new.specialty, SPECIALTIES),
         ("grade", new.grade, GRADES),
         ("language", new.language, LANGUAGES),
-        *(("role", role, ROLES) for role in new.roles.split()),
     ):
         if value not in known:
             raise Refusal(Code.INVALID, f"doctor.{attribute}", value=value)
+    for role in filter(lambda each: not is_role(each), new.roles.split()):
+        raise Refusal(Code.INVALID, "doctor.role", value=role)
     if not _EMAIL.fullmatch(new.email):
         raise Refusal(Code.INVALID, "doctor.email", value=new.email)
     if not new.name or not new.name.isprintable():  # also no sign that turns the writing round
@@ -605,9 +625,27 @@ def check(new: NewDoctor) -> None:
     keep_apart(new.roles.split())
 
 
+def is_role(word: str) -> bool:
+    """One of ROLES, or a moderator of a room, a country or a language."""
+    kind, _, place = word.partition(":")
+    known = place in _PLACES or _HOUSE.fullmatch(place) is not None
+    return word in ROLES or (kind == "moderator" and known)
+
+
+def is_moderator(role: str) -> bool:
+    """Of whatever."""
+    return role.partition(":")[0] == "moderator"
+
+
+def staff(roles: Collection[str]) -> bool:
+    """She moderates, opens seals or lets doctors in: automation never acts on what she wrote."""
+    return any(is_moderator(role) or role in ROLES[1:] for role in roles)
+
+
 def keep_apart(roles: Collection[str]) -> None:
     """Who lets doctors in neither moderates them nor can name them. Raises Refusal `invalid`."""
-    if "registrar" in roles and not APART.isdisjoint(roles):
+    kinds = {role.partition(":")[0] for role in roles}
+    if "registrar" in kinds and not APART.isdisjoint(kinds):
         raise Refusal(Code.INVALID, "doctor.registrar_apart")
 
 
@@ -643,6 +681,7 @@ def _doctor(known: DoctorRecord) -> Doctor:
         known.reason,
         known.accepted_texts >= TEXTS,
         known.screen_name,
+        known.created,
     )
 
 

@@ -100,6 +100,12 @@ class Door:
     def part(self, guest: Guest) -> None:
         self._guests.discard(guest)
 
+    def send_back(self, whom: Callable[[str], bool]) -> None:
+        """Close the connections of these doctors, asked by id: they may come again, and are asked anew."""
+        for guest in self.guests():
+            if whom(guest.doctor.id):
+                guest.end(RESTART)
+
     def guests(self) -> frozenset[Guest]:
         return frozenset(self._guests)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from lounge.clock import now_ms
 from storage import due
 from storage.database import Database, StorageError
 from storage.due import Due
@@ -30,11 +30,19 @@ class Dues:
     lapse under whoever is slow, it is still done once.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], int] | None = None) -> None:
-        """`clock` gives ms since 1970."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], int] = now_ms,
+        lease_ms: int = LEASE_MS,
+        at_once: int = TAKEN_AT_ONCE,
+    ) -> None:
+        """`clock` gives ms since 1970. A process that dies holds up `at_once` rows for a lease."""
         self.handle: dict[str, Doing] = {}
         self._database = database
-        self._clock = clock or _now
+        self._clock = clock
+        self._lease_ms = lease_ms
+        self._at_once = at_once
 
     async def run_due(self) -> None:
         """Do all that is due now. Raises StorageError, after everything else was tried."""
@@ -45,7 +53,8 @@ class Dues:
 
     async def _taken(self) -> list[Due]:
         now = self._clock()
-        return await due.taking(self._database, list(self.handle), now, LEASE_MS, TAKEN_AT_ONCE)
+        kinds = list(self.handle)
+        return await due.taking(self._database, kinds, now, self._lease_ms, self._at_once)
 
     async def _do(self, what: Due) -> StorageError | None:
         """Whatever goes wrong with one is tried again when its lease is over, and stops no other."""
@@ -56,7 +65,3 @@ class Dues:
         except Exception as fault:
             log.error("due failed", kind=what.kind, fault=type(fault).__name__, exc_info=True)
         return None
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

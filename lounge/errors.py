@@ -39,6 +39,8 @@ class Code(StrEnum):
     FROZEN = "frozen"
     MUTED = "muted"
     HELD_PRIVACY = "held_privacy"
+    HELD_RULE = "held_rule"
+    BLOCKED = "blocked"
     BUSY = "busy"
     STORAGE = "storage"
     INTERNAL = "internal"

@@ -14,6 +14,12 @@ Emoji = Annotated[str, Meta(min_length=1, max_length=16)]
 Count = Annotated[int, Meta(ge=0)]
 Urgency = Literal["routine", "today", "now"]
 Phase = Literal["open", "revealed", "decided", "outcome"]
+Way = Literal["page", "ask"]
+"""To a role on call; or to whoever of a specialty is free."""
+PagePhase = (
+    Literal["waiting", "sent", "delivered", "seen", "accepted", "answered"]
+    | Literal["closed", "unanswered", "withdrawn"]
+)
 Age = Literal["newborn", "infant", "child", "adolescent", "18-39", "40-59", "60-79", "80+"]
 """Bands: an age in years could be somebody's."""
 Sex = Literal["female", "male", "other"]
@@ -46,6 +52,28 @@ class Role(msgspec.Struct, frozen=True):
     role: Literal["author", "moderator"]
 
 
+class Office(msgspec.Struct, frozen=True):
+    """In which capacity something was moderated: reports of enough doctors are the `crowd`'s."""
+
+    role: Literal["moderator", "crowd", "house"]
+
+
+class Caution(msgspec.Struct, frozen=True):
+    """A say is disputed: by how many `doctors`, and what up to five of them wrote."""
+
+    doctors: Count
+    why: list[str]
+
+
+class Hidden(msgspec.Struct, frozen=True):
+    """Why an entry is shown to nobody. `pending`: until a moderator has looked; `by`: its author's id."""
+
+    role: Literal["moderator", "crowd", "house"]
+    reason: str
+    pending: Literal[True] | UnsetType = UNSET
+    by: str | UnsetType = UNSET
+
+
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     op: Literal["event"] = "event"
     room: str
@@ -75,6 +103,7 @@ class SayEvent(_Event, frozen=True, kw_only=True, tag="say"):
     versions: list[Version] | UnsetType = UNSET
     withdrawn: Seq | UnsetType = UNSET
     reactions: dict[str, int] | UnsetType = UNSET
+    caution: Caution | UnsetType = UNSET
     as_of: Seq | UnsetType = UNSET
 
 
@@ -112,7 +141,50 @@ class ReactEvent(_Event, frozen=True, kw_only=True, tag="react"):
 
 
 class TombstoneEvent(_Event, frozen=True, kw_only=True, tag="tombstone"):
-    """What is left of a redacted entry."""
+    """What is left of a redacted entry, and what is served of a hidden one."""
+
+    hidden: Hidden | UnsetType = UNSET
+
+
+class ModHideEvent(_Event, frozen=True, kw_only=True, tag="mod.hide"):
+    """The entry at `target` is shown to nobody from now on; `pending`: until a moderator has looked."""
+
+    target: Seq
+    by: Office
+    reason: str
+    pending: Literal[True] | UnsetType = UNSET
+
+
+class ModRestoreEvent(_Event, frozen=True, kw_only=True, tag="mod.restore"):
+    """The entry at `target` is shown again, with its edits."""
+
+    target: Seq
+    by: Office
+    reason: str | UnsetType = UNSET
+
+
+class ModCautionEvent(_Event, frozen=True, kw_only=True, tag="mod.caution"):
+    """The entry at `target` is disputed by so many `doctors`; what up to five of them wrote."""
+
+    target: Seq
+    by: Office
+    doctors: Count
+    why: list[str]
+
+
+class ModPinEvent(_Event, frozen=True, kw_only=True, tag="mod.pin"):
+    """The entry at `target` is pinned, or no longer."""
+
+    target: Seq
+    by: Office
+    on: bool
+
+
+class ModCloseEvent(_Event, frozen=True, kw_only=True, tag="mod.close"):
+    """A moderator has closed the thread: nothing is added after this."""
+
+    by: Office
+    reason: str
 
 
 class EndEvent(_Event, frozen=True, kw_only=True, tag="end"):
@@ -134,7 +206,21 @@ class NoticeEvent(_Event, frozen=True, kw_only=True, tag="notice"):
     name: str | UnsetType = UNSET
     talk: str | UnsetType = UNSET
     by: By | UnsetType = UNSET
+    starts: Time | UnsetType = UNSET
     until: Time | UnsetType = UNSET
+    way: Way | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    service: str | UnsetType = UNSET
+    specialty: str | UnsetType = UNSET
+    urgency: Urgency | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    formal: bool | UnsetType = UNSET
+    overridden: str | UnsetType = UNSET
+    layer: str | UnsetType = UNSET
+    phase: str | UnsetType = UNSET
+    own: bool | UnsetType = UNSET
+    number: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
 
 
 class ConsultState(msgspec.Struct, frozen=True):
@@ -283,6 +369,87 @@ class PollCloseEvent(_Event, frozen=True, kw_only=True, tag="poll.close"):
     counts: list[Count]
 
 
+class PageStamps(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When a page came to each phase. None of them stands for another: seen is not accepted."""
+
+    sent: Time | UnsetType = UNSET
+    delivered: Time | UnsetType = UNSET
+    seen: Time | UnsetType = UNSET
+    accepted: Time | UnsetType = UNSET
+    answered: Time | UnsetType = UNSET
+    closed: Time | UnsetType = UNSET
+
+
+class PageState(msgspec.Struct, frozen=True):
+    """How a page stands. `until`: it waits so long; `next`: then the next step is taken, or it runs out.
+
+    `step` of `steps` is the last that was taken, to `layer`; once accepted, that is who accepted.
+    `formal`: by its asker's consent, once accepted by both sides'. Where everyone must acknowledge,
+    `acknowledged` of `wanted` have.
+    """
+
+    phase: PagePhase
+    stamps: PageStamps
+    formal: bool
+    until: Time | UnsetType = UNSET
+    next: Time | UnsetType = UNSET
+    step: Count | UnsetType = UNSET
+    steps: Count | UnsetType = UNSET
+    layer: str | UnsetType = UNSET
+    declined: Count | UnsetType = UNSET
+    acknowledged: Count | UnsetType = UNSET
+    wanted: Count | UnsetType = UNSET
+
+
+class PageOpenEvent(_Event, frozen=True, kw_only=True, tag="page.open"):
+    """What was asked, the first entry of its own room; `state` is that of `as_of`, if it is there.
+
+    Of a page `role` is the role's id, `name` what it is called and `number` whom to call instead; of an ask
+    there is the `specialty`. `overridden`: why it did not wait.
+    """
+
+    by: By
+    way: Way
+    text: str
+    urgency: Urgency
+    role: str | UnsetType = UNSET
+    service: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    specialty: str | UnsetType = UNSET
+    number: str | UnsetType = UNSET
+    overridden: str | UnsetType = UNSET
+    state: PageState
+    as_of: Seq | UnsetType = UNSET
+
+
+class PageUpdateEvent(_Event, frozen=True, kw_only=True, tag="page.update"):
+    """The page at `target` stands so now."""
+
+    target: Seq
+    state: PageState
+
+
+class PageWidenedEvent(_Event, frozen=True, kw_only=True, tag="page.widened"):
+    """Its asker has put it to all: `consult` is that room."""
+
+    consult: str
+
+
+class Mode(msgspec.Struct, frozen=True):
+    """`slow`: seconds between a doctor's says, 0 for none; `frozen`: reading only."""
+
+    slow: int = 0
+    frozen: bool = False
+
+
+class ModModeEvent(_Event, frozen=True, kw_only=True, tag="mod.mode"):
+    """The room's mode is now that."""
+
+    mode: Mode
+    by: Office
+    reason: str | UnsetType = UNSET
+
+
 Event = (
     SayEvent
     | EditEvent
@@ -302,6 +469,15 @@ Event = (
     | PollOpenEvent
     | PollCountEvent
     | PollCloseEvent
+    | PageOpenEvent
+    | PageUpdateEvent
+    | PageWidenedEvent
+    | ModHideEvent
+    | ModRestoreEvent
+    | ModCautionEvent
+    | ModModeEvent
+    | ModPinEvent
+    | ModCloseEvent
 )
 
 
@@ -310,13 +486,6 @@ class Present(msgspec.Struct, frozen=True, omit_defaults=True):
 
     min: int
     max: int | UnsetType = UNSET
-
-
-class Mode(msgspec.Struct, frozen=True):
-    """`slow`: seconds between a doctor's says, 0 for none; `frozen`: reading only."""
-
-    slow: int = 0
-    frozen: bool = False
 
 
 def encode(event: Event) -> bytes:

@@ -5,7 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from storage.acts import Act, Draft, Elsewhere, Letter, Missed, Outcome, QueueFull, Stale, Step
+from lounge.acting import Request
+from storage.acts import (
+    Act,
+    Draft,
+    Elsewhere,
+    Letter,
+    Missed,
+    Noted,
+    Outcome,
+    PersonaRow,
+    QueueFull,
+    Stale,
+    Step,
+)
 from storage.database import StorageError
 from storage.writer import Writer
 
@@ -26,19 +39,27 @@ class HouseActs:
         steps: Sequence[Step] = (),
         elsewhere: Sequence[Elsewhere] = (),
         letters: Sequence[Letter] = (),
+        persona: PersonaRow | None = None,
+        noted: Noted | None = None,
+        as_if: Request | None = None,
     ) -> Outcome | None:
-        """All of it, or nothing and None: a guard missed, somebody else did it. Raises StorageError."""
-        dedup = secrets.token_bytes(16)
+        """All of it, or nothing and None: a guard missed, somebody else did it. Raises StorageError.
+
+        `as_if`: whoever sent that finds it done.
+        """
+        dedup = secrets.token_bytes(16) if as_if is None else as_if.dedup
         for _ in range(ASKED_ANEW):
             act = Act(
                 room_id=room_number,
                 dedup=dedup,
-                fingerprint=dedup,
+                fingerprint=dedup if as_if is None else as_if.fingerprint,
                 epoch=self._writer.epoch,
                 drafts=tuple(drafts),
                 steps=tuple(steps),
                 letters=tuple(letters),
                 elsewhere=tuple(elsewhere),
+                persona=persona,
+                noted=noted,
             )
             try:
                 return await self._writer.submit(act)

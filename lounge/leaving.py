@@ -6,16 +6,17 @@ licence whose doctor was suspended.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import SystemRandom
 from typing import Protocol
 
 import structlog
 
+from lounge.clock import now_ms
 from lounge.doctors import Doctors, new_id
 from lounge.errors import Code, Refusal
-from storage import applications, audit, authors, gate, leavings, oidc_links, visits
+from lounge.oncall.members import take_off
+from storage import applications, audit, authors, gate, leavings, oidc_links, roles, visits
 from storage.database import Database
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ class Leaving:
         seals: Authors,
         personas: Callable[[str, Sequence[str]], Sequence[bytes]],
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._lounge = lounge
@@ -49,6 +50,8 @@ class Leaving:
         self._seals = seals
         self._personas = personas
         self._clock = clock
+        self.forget: Callable[[str], Awaitable[None]] = _nothing
+        """Drops what the lounge store still holds of hers besides her words and personas."""
 
     async def leave(self, doctor_id: str) -> None:
         """Close her account for good: everything of hers ends now, and is erased within minutes.
@@ -78,9 +81,12 @@ class Leaving:
         async with self._identity.reading() as connection:
             gone = await leavings.to_erase(connection, _ROUND)
         for doctor_id in gone:
+            await self.forget(doctor_id)
             await self._open_boxes_to_nobody(doctor_id)
             async with self._identity.writing() as connection:
+                on = await roles.roles_of(connection, doctor_id)
                 if await leavings.erase(connection, doctor_id):
+                    await take_off(connection, on, doctor_id)
                     await audit.append(connection, "erased", by="house", about=doctor_id)
             self._identity.scrub_soon()
 
@@ -97,3 +103,7 @@ class Leaving:
             async with self._lounge.writing() as connection:
                 await authors.replace(connection, persona, self._seals.seal(new_id()))
         self._lounge.scrub_soon()
+
+
+async def _nothing(_: str) -> None:
+    """Until there is somebody who holds something."""

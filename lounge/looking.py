@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 
 from lounge.acting import Seat
+from lounge.clock import now_ms
 from lounge.consults import Consults
 from lounge.keys import Keys
 from lounge.limits import CHANGES, Limits
@@ -34,7 +34,7 @@ class Looking:
         consult = await self._consults.must_find(seat.room.id)
         if consult.author in seat.dress.ids:
             return
-        key, now = self._of(seat), time.time_ns() // 1_000_000
+        key, now = self._of(seat), now_ms()
         async with self._database.writing() as connection:
             if on:
                 is_sqlite = self._database.is_sqlite

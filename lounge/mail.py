@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -22,6 +21,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.keys import KeyFault, Keyring, Keys
 from lounge.settings import Settings
 from lounge.told import Quiet
@@ -124,7 +124,7 @@ class Carriage:
 
     def _write(self, message: EmailMessage, id: bytes) -> None:
         self.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.outbox / f"{time.time_ns() // 1_000_000}-{id.hex()[:8]}.eml"
+        path = self.outbox / f"{now_ms()}-{id.hex()[:8]}.eml"
         draft = path.with_suffix(".draft")  # whoever waits for *.eml finds only whole ones
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(bytes(message))

@@ -43,6 +43,7 @@ class News:
         self._heads: dict[str, Standing] = {}
         self._interest: Set[str] = frozenset()
         self._moved: set[str] = set()
+        self._lately: set[str] = set()
         self._bands: set[str] = set()
 
     def standing(self, room: str) -> Standing:
@@ -59,6 +60,19 @@ class News:
         """How many are there, as the band that everybody is shown: in frames, lists and answers alike."""
         band = self.roster.present(room)
         return Present(min=band.min, max=optional(band.max))
+
+    def moved_lately(self) -> Set[str]:
+        """The rooms that have moved since `take_moved` was last called."""
+        return self._lately | self._moved
+
+    def take_moved(self) -> Set[str]:
+        """The same, for the one who counts by the minute."""
+        moved, self._lately = self.moved_lately(), set()
+        return moved
+
+    def give_back(self, rooms: Set[str]) -> None:
+        """They could not be counted: they are among the next."""
+        self._lately |= rooms
 
     def interest(self) -> Set[str]:
         """The rooms that somebody here showed when it was last looked."""
@@ -80,6 +94,7 @@ class News:
         self.look()
         await self.roster.tick()
         moved, bands = self._moved, self._bands
+        self._lately |= moved
         self._moved, self._bands = set(), set()
         if moved or bands:
             for listener in list(self.listeners):

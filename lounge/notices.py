@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.keys import KeyFault, Keyring, Keys
 from lounge.mail import tell_owner
 from storage import audit, me_log, outbox
@@ -37,6 +37,7 @@ BY_MAIL = frozenset(
 """Acts on an account that its owner is told of by e-mail, too."""
 
 Said = dict[str, object]
+_WORDS = {"text", "overridden"}
 _LETTER = "letter"
 _ENTRY = "me entry"
 _PADDED_TO = 256  # so that a letter's length does not tell what it says
@@ -77,7 +78,7 @@ def letter(
 ) -> Letter:
     """A letter to go into the outbox in the transaction of the act that it tells of; `at` in ms."""
     id = secrets.token_bytes(16)
-    now = time.time_ns() // 1_000_000 if at is None else at
+    now = now_ms() if at is None else at
     padded = _padded(msgspec.json.encode(_Inside(doctor_id, now, dict(notice))))
     return Letter(id, keys.identity.seal(_LETTER, padded, id))
 
@@ -89,18 +90,35 @@ async def note(
     notice: Mapping[str, object],
     *,
     at: int | None = None,
+    once: bytes | None = None,
 ) -> None:
     """Tell a doctor in the transaction of an act in the identity store itself; `at` in ms.
 
-    Nothing is told to a doctor who is gone.
+    Nothing is told to a doctor who is gone; nor what she was told before under the same `once`, of 16 bytes.
     """
     head = await me_log.locked(connection, doctor_id)
-    if head is None:
+    if head is None or (once is not None and await me_log.carried(connection, [once])):
         return
-    now = time.time_ns() // 1_000_000 if at is None else at
+    now = now_ms() if at is None else at
     inside = _Inside(doctor_id, now, dict(notice))
-    entry = _sealed(keys.identity, inside, head + 1, secrets.token_bytes(16))
+    entry = _sealed(keys.identity, inside, head + 1, once or secrets.token_bytes(16))
     await me_log.append(connection, [entry])
+
+
+async def forget_words(connection: AsyncConnection, keys: Keys, doctor_id: str, about: str) -> None:
+    """What she was told of the room `about` keeps no words; for each such notice one says so.
+
+    In the identity store. Whoever holds the former ones in memory reads them anew as the new ones come.
+    """
+    head = await me_log.locked(connection, doctor_id)
+    for entry in await me_log.page(connection, doctor_id, limit=head or 0):
+        was = _opened(keys.identity, entry)
+        if was.notice.get("about") == about and _WORDS & was.notice.keys():
+            kept = {name: told for name, told in was.notice.items() if name not in _WORDS}
+            sealed = _sealed(keys.identity, _Inside(doctor_id, was.at, kept), was.seq, entry.letter)
+            await me_log.change(connection, doctor_id, was.seq, sealed.sealed)
+            purged = {"notice": "page_purged", "about": about, "rewrites": was.seq}
+            await note(connection, keys, doctor_id, purged)
 
 
 async def account_act(

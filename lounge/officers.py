@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -11,6 +10,7 @@ from typing import NoReturn
 from nacl.public import PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.doctors import keep_apart
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
@@ -70,7 +70,7 @@ class Enrolment:
         keys: Keys,
         personas: Personas,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._lounge = lounge

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.bus import Bus, Hint
 from channels.hub import Hub
 from channels.log import Reader
 from channels.ring import Framer
-from lounge import audit
 from lounge.accounts import Accounts, open_accounts
 from lounge.advice import Advice
+from lounge.anchors import Anchors
 from lounge.asking import Asking
 from lounge.ballots import Ballots
 from lounge.belongings import Belongings
@@ -39,9 +40,15 @@ from lounge.house_acts import HouseActs
 from lounge.keys import Keys, open_keys
 from lounge.limits import Limits
 from lounge.looking import Looking
+from lounge.moderating.desk import Moderating, open_moderating
+from lounge.moderating.modes import Modes
 from lounge.news import News
-from lounge.notices import Notices, Relay
+from lounge.notices import Notice, Notices, Relay
 from lounge.officers import Enrolment, Seals
+from lounge.oncall.desk import OnCall, open_oncall
+from lounge.oncall.gateway import read_secrets
+from lounge.oncall.places import Places
+from lounge.oncall.widening import Widening
 from lounge.personas import Crowd, Personas
 from lounge.polls import Polls
 from lounge.private import PrivateLogs
@@ -72,8 +79,11 @@ TIDY_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
 MAIL_SECONDS = 1.0
 DUE_SECONDS = 1.0
+PAGING_SECONDS = 0.25
 RECHECK_SECONDS = 5.0
-DAY_SECONDS = 24 * 3600.0
+PULSE_SECONDS = 0.5
+BOARD_SECONDS = 1.0
+ANCHOR_SECONDS = 0.75
 LONGEST_WAIT_SECONDS = 10.0
 STEADY_SECONDS = 30.0
 
@@ -111,11 +121,14 @@ class Lounge:
     conversation: Conversation
     talks: Talks
     consults: Consults
+    pages: Places
     looking: Looking
     board: ConsultBoard
     signals: Signals
     search: Search
     sanctions: Sanctions
+    modes: Modes
+    anchors: Anchors
     seals: Seals
     enrolment: Enrolment
     house_acts: HouseActs
@@ -130,6 +143,8 @@ class Lounge:
     closing: Closing = field(init=False)
     receipts: Receipts = field(init=False)
     polls: Polls = field(init=False)
+    oncall: OnCall = field(init=False)
+    moderating: Moderating = field(init=False)
     faults: dict[str, str] = field(default_factory=dict)
     """Background loops that are down just now, and the kind of fault."""
     parting: tuple[Close, int] | None = None
@@ -167,6 +182,7 @@ class Lounge:
     def hear(self, hint: Hint) -> None:
         """A commit somewhere: what can be used of it is, the rest is read."""
         self.news.note(hint.room, hint.head, hint.count)
+        self.modes.hear(hint.room, hint.items)
         self.hub.apply(hint.room, hint.items, hint.head)
 
     async def check_door(self) -> None:
@@ -179,6 +195,8 @@ class Lounge:
         wanted = set(self.hub.names()) | (self.news.interest() if self._slow_round() else set())
         async with self.database.reading() as connection:
             await self.sanctions.read(connection)  # first: it counts by when its snapshot was taken
+            await self.moderating.ruling.read(connection)
+            await self.modes.read(connection)
             epoch = await gate.epoch(connection)
             heads = await entries.heads(connection, wanted) if wanted else []
         self.door.heard(epoch)
@@ -217,6 +235,9 @@ class Lounge:
         if visits:
             await self.doctors.touch(visits)
         await self.accounts.leaving.erase_due()
+        await self.oncall.available.forget()
+        await self.oncall.budget.forget()
+        await self.moderating.duty.forget()
         self.keys.refresh()
         if self._seal_rest:  # what was said while the officers were being enrolled
             await self.enrolment.seal_rest()
@@ -226,10 +247,6 @@ class Lounge:
         """Write the letters that were asked for, and send what is due."""
         await self.accounts.recovery.write()
         await self.joining.postman.carry()
-
-    async def note_audit(self) -> None:
-        """Write down where the two audits stand."""
-        await audit.note_heads(self.identity_database, self.database, self.settings.data)
 
     def poll_now(self) -> None:
         """The bus is back: whatever was said meanwhile is read at the next look."""
@@ -272,6 +289,7 @@ async def open_lounge(
             await asyncio.gather(*loops, return_exceptions=True)
             await lounge.reader.close()
             await lounge.belongings.close()
+            await lounge.anchors.close()
             lounge.doctors.close()
     finally:
         await redis.aclose()
@@ -301,6 +319,7 @@ async def _assembled(
     writer = Writer(database, lambda commits: lounge.announce(commits))
     screen_names = ScreenNames(identity, doctors)
     consults, house_acts = Consults(database), HouseActs(writer)
+    pages = Places(database, personas)
     telling = Telling(
         identity=identity,
         database=database,
@@ -311,8 +330,21 @@ async def _assembled(
         house_acts=house_acts,
         doctor_ids=doctors.verified_ids,
     )
+
+    async def arriving(
+        connection: AsyncConnection, doctor_id: str, notices: Sequence[Mapping[str, object]]
+    ) -> list[bool]:
+        await lounge.oncall.alerts.arriving(connection, doctor_id, notices)
+        await lounge.moderating.accuracy.arriving(connection, doctor_id, notices)
+        return await telling.arriving(connection, doctor_id, notices)
+
+    async def delivered(doctor_id: str, notices: Sequence[Notice]) -> None:
+        await private.delivered(doctor_id, notices)
+        lounge.oncall.carrier.delivered(notices)
+
     talks, signals = Talks(database, personas), Signals(lambda body: lounge.bus.signal(body))
     sanctions, seals = Sanctions(database, keys), Seals(identity, keys)
+    modes = Modes(database)
     lounge = Lounge(
         settings=settings,
         keys=keys,
@@ -327,7 +359,7 @@ async def _assembled(
         belongings=belongings,
         notices=notices,
         private=private,
-        relay=Relay(identity, database, keys, private.delivered, telling.arriving),
+        relay=Relay(identity, database, keys, delivered, arriving),
         personas=personas,
         screen_names=screen_names,
         door=door,
@@ -363,6 +395,7 @@ async def _assembled(
             real_name=screen_names.real_name,
             talks=talks,
             consults=consults,
+            pages=pages,
             sanctions=sanctions,
             seals=seals,
             advice=Advice(
@@ -372,14 +405,18 @@ async def _assembled(
                 telling=telling,
                 doctor_ids=doctors.verified_ids,
             ),
+            modes=modes,
         ),
         talks=talks,
         consults=consults,
+        pages=pages,
         looking=Looking(database, keys, limits, consults),
         board=ConsultBoard(database, personas),
         signals=signals,
-        search=Search(database, catalogue, talks, consults),
+        search=Search(database, catalogue, talks, consults, pages, sanctions),
         sanctions=sanctions,
+        modes=modes,
+        anchors=_anchors(settings, identity, database),
         seals=seals,
         enrolment=Enrolment(identity, database, keys, personas),
         house_acts=house_acts,
@@ -397,62 +434,8 @@ async def _assembled(
         keys=keys,
         doctor_ids=doctors.verified_ids,
     )
-    lounge.cases = Cases(
-        conversation=lounge.conversation,
-        consults=consults,
-        catalogue=catalogue,
-        limits=limits,
-        keys=keys,
-    )
-    lounge.ballots = Ballots(
-        database=database,
-        conversation=lounge.conversation,
-        consults=consults,
-        personas=personas,
-        limits=limits,
-        keys=keys,
-    )
-    lounge.unsealing = Unsealing(
-        database=database,
-        conversation=lounge.conversation,
-        consults=consults,
-        personas=personas,
-        limits=limits,
-        house_acts=lounge.house_acts,
-    )
-    lounge.dues.handle["consult.count"] = lounge.unsealing.count
-    lounge.dues.handle["consult.close"] = lounge.unsealing.close
-    lounge.closing = Closing(
-        database=database,
-        conversation=lounge.conversation,
-        consults=consults,
-        telling=telling,
-        house_acts=house_acts,
-        limits=limits,
-        unseal=lounge.unsealing.unseal,
-    )
-    lounge.receipts = Receipts(
-        database=database,
-        conversation=lounge.conversation,
-        consults=consults,
-        personas=personas,
-        limits=limits,
-        keys=keys,
-        doctor_ids=doctors.verified_ids,
-    )
-    lounge.dues.handle["consult.remind"] = lounge.closing.remind
-    lounge.dues.handle["told"] = telling.do_due
-    counting = Counting(database, lounge.house_acts)
-    lounge.polls = Polls(
-        database=database,
-        conversation=lounge.conversation,
-        consults=consults,
-        counting=counting,
-        limits=limits,
-        keys=keys,
-    )
-    lounge.dues.handle["poll.count"] = counting.count
-    lounge.dues.handle["poll.close"] = counting.close
+    _open_consults(lounge)
+    _open_polls(lounge)
     lounge.reveals = Reveals(
         database=database,
         conversation=lounge.conversation,
@@ -463,15 +446,106 @@ async def _assembled(
         doctor_ids=doctors.verified_ids,
         real_name=screen_names.real_name,
     )
+    lounge.oncall = open_oncall(
+        settings=settings,
+        identity=identity,
+        database=database,
+        keys=keys,
+        doctors=doctors,
+        catalogue=catalogue,
+        personas=personas,
+        belongings=belongings,
+        screen_names=screen_names,
+        conversation=lounge.conversation,
+        places=pages,
+        seals=seals,
+        sanctions=sanctions,
+        house_acts=house_acts,
+        telling=telling,
+        limits=limits,
+        daily=lounge.dues,
+    )
+    lounge.moderating = open_moderating(lounge)
     async with database.reading() as connection:
+        await modes.read(connection)
         for head in await entries.heads(connection):
             lounge.news.note(head.slug, head.seq, head.says)
     await sanctions.refresh()
     await seals.refresh()
+    await lounge.oncall.handover.begin()
     writer.epoch = await doctors.move_gate()
     await door.watch()
     await lounge.news.roster.tick()  # nobody is shown another band here than elsewhere
     return lounge
+
+
+def _open_consults(lounge: Lounge) -> None:
+    """What leads a case from its question to its outcome, and what comes due on the way."""
+    lounge.cases = Cases(
+        conversation=lounge.conversation,
+        consults=lounge.consults,
+        catalogue=lounge.rooms,
+        limits=lounge.limits,
+        keys=lounge.keys,
+        widening=Widening(lounge.database, lounge.personas),
+    )
+    lounge.ballots = Ballots(
+        database=lounge.database,
+        conversation=lounge.conversation,
+        consults=lounge.consults,
+        personas=lounge.personas,
+        limits=lounge.limits,
+        keys=lounge.keys,
+    )
+    lounge.unsealing = Unsealing(
+        database=lounge.database,
+        conversation=lounge.conversation,
+        consults=lounge.consults,
+        personas=lounge.personas,
+        limits=lounge.limits,
+        house_acts=lounge.house_acts,
+    )
+    lounge.dues.handle["consult.count"] = lounge.unsealing.count
+    lounge.dues.handle["consult.close"] = lounge.unsealing.close
+    lounge.closing = Closing(
+        database=lounge.database,
+        conversation=lounge.conversation,
+        consults=lounge.consults,
+        telling=lounge.telling,
+        house_acts=lounge.house_acts,
+        limits=lounge.limits,
+        unseal=lounge.unsealing.unseal,
+    )
+    lounge.receipts = Receipts(
+        database=lounge.database,
+        conversation=lounge.conversation,
+        consults=lounge.consults,
+        personas=lounge.personas,
+        limits=lounge.limits,
+        keys=lounge.keys,
+        doctor_ids=lounge.doctors.verified_ids,
+    )
+    lounge.dues.handle["consult.remind"] = lounge.closing.remind
+    lounge.dues.handle["told"] = lounge.telling.do_due
+
+
+def _open_polls(lounge: Lounge) -> None:
+    counting = Counting(lounge.database, lounge.house_acts)
+    lounge.polls = Polls(
+        database=lounge.database,
+        conversation=lounge.conversation,
+        consults=lounge.consults,
+        counting=counting,
+        limits=lounge.limits,
+        keys=lounge.keys,
+    )
+    lounge.dues.handle["poll.count"] = counting.count
+    lounge.dues.handle["poll.close"] = counting.close
+
+
+def _anchors(settings: Settings, identity: Database, database: Database) -> Anchors:
+    secrets = read_secrets(settings.audit_secret_file)
+    return Anchors(identity, database, settings.data, url=settings.audit_webhook, secrets=secrets)
 
 
 def _soon(step: Callable[[], None]) -> None:
@@ -511,8 +585,13 @@ def _loops(lounge: Lounge) -> list[tuple[str, Work, float]]:
         ("minute", lounge.each_minute, MINUTE_SECONDS),
         ("mail", lounge.carry_mail, MAIL_SECONDS),
         ("due", lounge.dues.run_due, DUE_SECONDS),
+        ("paging", lounge.oncall.dues.run_due, PAGING_SECONDS),
+        ("alerts", lounge.oncall.carrier.run, 0.0),
         ("recheck", lounge.applications.recheck_due, RECHECK_SECONDS),
-        ("audit", lounge.note_audit, DAY_SECONDS),
+        ("pulse", lounge.moderating.pulse.write, PULSE_SECONDS),
+        ("board", lounge.moderating.board.round, BOARD_SECONDS),
+        ("audit", lounge.anchors.note, ANCHOR_SECONDS),
+        ("anchor", lounge.anchors.tell, ANCHOR_SECONDS),
     ]
 
 

@@ -5,7 +5,6 @@ Secrets of her devices and hashes are left out: they would say nothing to her, a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -13,16 +12,20 @@ from sqlalchemy import Column, LargeBinary, Table, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.belongings import Belongings
+from lounge.clock import now_ms
 from lounge.errors import Code, Refusal
 from lounge.events import rfc3339
 from lounge.keys import Keys
 from lounge.notices import Notices, account_act
+from lounge.oncall.calls import address_in
+from lounge.oncall.members import rotas_of
+from storage import reaches
 from storage.database import Database
 from storage.identity_schema import IDENTITY, doctor
 
-_SECRET = {("doctor", "password")}
-_SHOWN_OPENED = {"belongings", "me", "me_entry"}
-_WHOSE = ("doctor", "by", "about")
+_SECRET = {("doctor", "password"), ("role", "body")}
+_SHOWN_OPENED = {"belongings", "me", "me_entry", "reach"}
+_WHOSE = ("doctor", "by", "about", "keeper", "instead_of")
 _ANOTHER = "somebody else"
 _PAGE = 500
 
@@ -37,7 +40,7 @@ class OwnData:
         belongings: Belongings,
         notices: Notices,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._keys = keys
@@ -56,10 +59,16 @@ class OwnData:
             held = {
                 table.name: await _rows(connection, table, doctor_id) for table in tables_of_hers()
             }
+            rotas = await rotas_of(connection, doctor_id, _ANOTHER)
         if not held["doctor"]:
             raise Refusal(Code.NOT_FOUND, "session.none")
         things = msgspec.to_builtins((await self._belongings.of(doctor_id)).things)
-        opened = {"belongings": things, "me": await self._notices_of(doctor_id)}
+        opened = {
+            "rotas": rotas,
+            "belongings": things,
+            "me": await self._notices_of(doctor_id),
+            "reach": await self._ways_of(doctor_id),
+        }
         return msgspec.json.format(msgspec.json.encode(held | opened), indent=1)
 
     async def _notices_of(self, doctor_id: str) -> list[dict[str, object]]:
@@ -69,6 +78,19 @@ class OwnData:
             told += [{"seq": n.seq, "at": rfc3339(n.at), **n.notice} for n in page]
             after = page[-1].seq
         return told
+
+    async def _ways_of(self, doctor_id: str) -> list[dict[str, object]]:
+        """How she is alerted; the keys of a browser would say nothing to her."""
+        async with self._identity.reading() as connection:
+            rows = await reaches.of(connection, doctor_id)
+        ways: list[dict[str, object]] = []
+        for row in rows:
+            address = address_in(self._keys.identity, row.id, row.sealed)
+            told = {"id": row.id, "kind": row.kind, "address": address.to, "label": address.label}
+            ways.append(
+                {**told, "confirmed": row.confirmed, "failed": row.failed, "used": row.used}
+            )
+        return ways
 
 
 def tables_of_hers() -> Sequence[Table]:

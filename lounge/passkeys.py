@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +34,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
+from lounge.clock import now_ms
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
 from lounge.notices import account_act
@@ -82,7 +82,7 @@ class Passkeys:
         identity: Database,
         keys: Keys,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._keys = keys

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -37,7 +38,6 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()  # argon2-cffi's default: RFC 9106, low memory
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
-        self._nobody = self._hasher.hash("the password of nobody")
         self._under_way = 0
 
     async def hash(self, password: str) -> str:
@@ -53,9 +53,14 @@ class Passwords:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("the password of nobody")
+
     def _compare(self, password: str, hashed: str | None) -> Verdict:
+        nobody = self._nobody  # the first comparison makes it, whether or not there is a hash
         try:
-            self._hasher.verify(hashed or self._nobody, _normal(password))
+            self._hasher.verify(hashed or nobody, _normal(password))
         except (VerificationError, InvalidHashError):
             return Verdict(False)
         if hashed is None:

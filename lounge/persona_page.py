@@ -13,6 +13,7 @@ from lounge.doctors import Doctor
 from lounge.errors import Code, Refusal
 from lounge.events import By
 from lounge.faces import Ids
+from lounge.oncall.places import is_page
 from lounge.personas import by, decode_badge, persona_id
 from lounge.talks import is_talk
 from storage import personas
@@ -64,8 +65,11 @@ def band(count: int) -> tuple[int, int | None]:
 
 
 async def _room(lounge: Lounge, doctor: Doctor, room_id: str) -> str:
+    lounge.sanctions.may_enter(doctor.id, room_id)
     if is_talk(room_id):
         return (await lounge.talks.admit(doctor, room_id)).talk.origin
+    if is_page(room_id):
+        return (await lounge.pages.admit(doctor, room_id)).page.slug
     if is_consult(room_id):
         return (await lounge.consults.admit(doctor, room_id)).id
     return policy.admit(doctor, room_id, lounge.rooms).id

@@ -182,6 +182,17 @@ class Personas:
 
         return await asyncio.to_thread(found) if wanted else []
 
+    async def reporters(
+        self, reporters: Collection[bytes], room: str, doctor_ids: Sequence[str]
+    ) -> list[str]:
+        """Who has reported in a room as one of these, found likewise."""
+        wanted = frozenset(reporters)
+
+        def found() -> list[str]:
+            return [each for each in doctor_ids if self.reporter_of(each, room) in wanted]
+
+        return await asyncio.to_thread(found) if wanted else []
+
     def _owners(
         self,
         wanted: frozenset[bytes],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from lounge.doctors import Doctor
+from lounge.doctors import Doctor, is_moderator
 from lounge.errors import Code, Refusal
 from lounge.rooms import Catalogue, Room
+
+ABOVE = "above"
+"""A room as a moderator has it who acts there: its kind."""
 
 
 def admit(doctor: Doctor, room_id: str, catalogue: Catalogue) -> Room:
@@ -27,13 +30,17 @@ def require_open(doctor: Doctor) -> None:
 
 
 def stays(doctor: Doctor, room: Room, catalogue: Catalogue) -> None:
-    """Asked again of who is in a room. The two of a talk stay the two, and its room is in no list; nor is
-    a consult, which is open to everybody.
+    """Asked again of who is in a room. The two of a talk or a page stay the two, and its room is in no
+    list; nor is a consult, which is open to everybody. A moderator acts from `ABOVE`, let in or not.
 
     Raises Refusal saying what is missing.
     """
-    if room.kind in ("talk", "consult"):
+    if room.kind in ("talk", "consult", "page"):
         require_open(doctor)
+    elif room.kind == ABOVE:
+        require_open(doctor)
+        if not may_moderate(doctor):
+            raise Refusal(Code.FORBIDDEN, "refusal.not_moderator")
     else:
         admit(doctor, room.id, catalogue)
 
@@ -57,4 +64,5 @@ def may_redact(doctor: Doctor, is_own: bool) -> bool:
 
 
 def may_moderate(doctor: Doctor) -> bool:
-    return doctor.verified and "moderator" in doctor.roles
+    """She is a moderator of something; of what, `lounge.moderating.scopes` says."""
+    return doctor.verified and any(is_moderator(role) for role in doctor.roles)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from lounge.acting import Plan, Seat
+from lounge.clock import now_ms
 from lounge.consults import Consults
 from lounge.conversation import Conversation
 from lounge.counting import CLOSE, Counting, count_soon
 from lounge.door import Guest
 from lounge.errors import Code, Refusal
 from lounge.gathered import Gathered
+from lounge.guarding import Waiver
 from lounge.keys import Keys
 from lounge.limits import CHANGES, POLLS, READS, Limits
 from lounge.personas import Face
@@ -43,6 +44,7 @@ class NewPoll:
     final: bool
     shown: str
     minutes: int | None
+    not_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Polls:
         counting: Counting,
         limits: Limits,
         keys: Keys,
-        clock: Callable[[], int] | None = None,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         """`clock` gives ms since 1970."""
         self._database = database
@@ -76,7 +78,7 @@ class Polls:
         self._counting = counting
         self._limits = limits
         self._key = keys.persona.subkey("ballot")
-        self._clock = clock or _now
+        self._clock = clock
         self._polls = Gathered(self._read_polls)
         self._standings = Gathered(self._read_standings)
 
@@ -89,11 +91,14 @@ class Polls:
         known = await self._conversation.receipt(request)
         if known is not None:
             return known
-        await self._may_open(seat, new)
+        waiver = Waiver(not_patient=new.not_patient, room=seat.room.id)
+        await self._may_open(seat, new, waiver)
         closes = None if new.minutes is None else self._clock() + new.minutes * 60_000
-        voiced = await self._conversation.voiced(seat, "poll.open", _body(new, closes), face=face)
+        body = waiver.kept(_body(new, closes))
+        voiced = await self._conversation.voiced(seat, "poll.open", body, face=face)
         poll = _poll(seat.number, voiced.draft.id, new, closes)
         plan = Plan(voiced.draft, _opening(poll), voiced.row)
+        plan = self._conversation.ruled(seat, plan, "\n".join((new.question, *new.choices)))
         outcome = await self._conversation.perform(seat, request, plan)
         voiced.recorded(outcome)
         return outcome
@@ -129,6 +134,7 @@ class Polls:
         async def plan() -> Plan:
             self._limits.spend(CHANGES, seat.guest.doctor.id)
             self._conversation.may_act(seat)
+            self._conversation.may_post(seat)
             poll = await self._must_find(seat, seq)
             if poll.author not in seat.dress.ids:
                 raise Refusal(Code.FORBIDDEN, "refusal.not_yours")
@@ -140,16 +146,18 @@ class Polls:
 
     # -- rules -----------------------------------------------------------------------------------
 
-    async def _may_open(self, seat: Seat, new: NewPoll) -> None:
+    async def _may_open(self, seat: Seat, new: NewPoll, waiver: Waiver) -> None:
         self._conversation.may_act(seat)
         self._conversation.may_be_heard(seat)
-        if seat.talk is not None:
+        self._conversation.may_post(seat)
+        if seat.is_of_two:
             raise Refusal(Code.INVALID, "refusal.poll_talk", field="room")
         self._limits.spend(POLLS, seat.guest.doctor.id)
         self._limits.fill(seat.room.id)
-        self._conversation.clean(new.question, "question", QUESTION_CODE_POINTS)
+        self._conversation.clean(new.question, "question", QUESTION_CODE_POINTS, waiver)
         for each in new.choices:
-            self._conversation.clean(each if folded(each) else "", "choices", CHOICE_CODE_POINTS)
+            words = each if folded(each) else ""
+            self._conversation.clean(words, "choices", CHOICE_CODE_POINTS, waiver)
         if len({folded(each) for each in new.choices}) < len(new.choices):
             raise Refusal(Code.INVALID, "refusal.poll_choices", field="choices")
         if await self._is_sealed(seat):
@@ -163,6 +171,7 @@ class Polls:
     def _may_vote(self, seat: Seat) -> None:
         self._conversation.may_act(seat)
         self._conversation.may_be_heard(seat)
+        self._conversation.may_post(seat)
         self._limits.spend(CHANGES, seat.guest.doctor.id)
 
     async def _open_poll(self, seat: Seat, seq: int) -> Poll:
@@ -252,7 +261,3 @@ def _require_choices(poll: Poll, choices: tuple[int, ...]) -> None:
     fits = len(choices) == 1 or (choices and poll.multiple)
     if not fits or len(set(choices)) < len(choices) or max(choices) >= poll.choices:
         raise Refusal(Code.INVALID, "refusal.poll_choice", field="choices")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -81,6 +81,12 @@ class PrivateLogs:
         return PREFIX + hmac.digest(self._key, doctor_id.encode(), hashlib.sha256)[:16].hex()
 
 
+_OF_PAGES = (
+    *("way", "role", "service", "specialty", "urgency", "text"),
+    *("formal", "layer", "phase", "own", "number", "code"),
+)
+
+
 def _item(notice: Notice) -> Item:
     said = notice.notice
     event = NoticeEvent(
@@ -95,6 +101,10 @@ def _item(notice: Notice) -> Item:
         name=optional(said.get("name")),
         talk=optional(said.get("talk")),
         by=msgspec.convert(said["by"], By) if "by" in said else msgspec.UNSET,
+        starts=optional(rfc3339(int(str(said["starts"]))) if said.get("starts") else None),
         until=optional(rfc3339(int(str(said["until"]))) if said.get("until") else None),
+        **{name: said[name] for name in _OF_PAGES if said.get(name) is not None},  # type: ignore[arg-type]
     )
-    return Item(notice.seq, notice.id, notice.seq, encode(event))
+    rewritten = said.get("rewrites")
+    about = rewritten if isinstance(rewritten, int) else None
+    return Item(notice.seq, notice.id, notice.seq, encode(event), about)

@@ -4,10 +4,10 @@ before what must not be done with a session that somebody else has found open.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lounge.clock import now_ms
 from lounge.doctors import IDLE, SECOND, Doctors, Unrecognised, Visit, digest_of, is_from
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
@@ -45,7 +45,7 @@ class Proofs:
         totp: Totp,
         codes: RecoveryCodes,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._doctors = doctors

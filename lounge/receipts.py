@@ -157,7 +157,7 @@ class Receipts:
     async def _two(self, consult: Consult, seq: int, own: frozenset[bytes]) -> _Two:
         async with self._database.reading() as connection:
             was = await entries.standing(connection, consult.room_id, seq)
-        if was is None or was.kind != "say" or was.redacted is not None or was.persona is None:
+        if was is None or was.kind != "say" or was.is_gone or was.persona is None:
             raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
         asks, advises = consult.author in own, was.persona in own
         if asks and advises:

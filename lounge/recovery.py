@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.doctors import digest_of, is_email, plain_email
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
@@ -36,7 +36,7 @@ class RecoveryCodes:
         identity: Database,
         keys: Keys,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._keys = keys
@@ -73,7 +73,7 @@ class Recovery:
         keys: Keys,
         settings: Settings,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._keys = keys

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from lounge.belongings import Belongings
+from lounge.clock import now_ms
 from lounge.conversation import Conversation, Plan, Seat
 from lounge.errors import Code, Refusal
 from lounge.faces import face_of
@@ -53,7 +53,7 @@ class Reveals:
         keys: Keys,
         doctor_ids: Callable[[], Awaitable[list[str]]],
         real_name: Callable[[str], Awaitable[str]],
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._conversation = conversation
@@ -101,11 +101,11 @@ class Reveals:
         async with self._database.reading() as connection:
             was = await entries.standing(connection, seat.number, seq)
             is_case = was is not None and was.kind == "consult.open"
-            if was is None or not (is_case or was.kind == "say") or was.redacted or not was.persona:
+            if was is None or not (is_case or was.kind == "say") or was.is_gone or not was.persona:
                 raise Refusal(Code.NOT_FOUND, "refusal.no_such_entry")
             if was.persona in ids:
                 raise Refusal(Code.INVALID, "refusal.reveal_self", field="seq")
-            thread = None if seat.talk or is_case else {seq, was.target or seq}
+            thread = None if seat.is_of_two or is_case else {seq, was.target or seq}
             own = await personas.last_in_thread(connection, seat.number, thread, ids)
         if own is None:
             raise Refusal(Code.FORBIDDEN, "refusal.reveal_thread")

@@ -49,14 +49,18 @@ class _Sealed:
 
 
 SEALED = (
+    _Sealed(IDENTITY.tables["alert"], "alert", ("id",)),
     _Sealed(IDENTITY.tables["application"], "application", ("secret",)),
     _Sealed(IDENTITY.tables["belongings"], "belongings", ("doctor",)),
     _Sealed(IDENTITY.tables["document"], "document", ("doctor", "name")),
     _Sealed(IDENTITY.tables["mail"], "mail", ("id",)),
     _Sealed(IDENTITY.tables["me_entry"], "me entry", ("doctor", "seq")),
     _Sealed(IDENTITY.tables["oidc_link"], "oidc link", ("provider", "doctor")),
+    _Sealed(IDENTITY.tables["reach"], "reach", ("id",)),
     _Sealed(IDENTITY.tables["totp"], "totp", ("doctor",)),
+    _Sealed(LOUNGE.tables["evidence"], "evidence", ("report",)),
     _Sealed(LOUNGE.tables["outbox"], "letter", ("id",)),
+    _Sealed(LOUNGE.tables["waiting"], "waiting", ("id",)),
 )
 """Everything that the identity key seals. The persona key seals nothing that is kept."""
 

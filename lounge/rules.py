@@ -25,9 +25,15 @@ class Rule:
     def admits(self, attributes: Mapping[str, object]) -> bool:
         """True when a doctor with these attributes may enter; `roles` is a collection of codes.
 
-        An attribute that is absent counts as unknown (null), and others are not looked at.
+        An attribute that is absent counts as unknown (null), and others are not looked at. A rule that
+        cannot be answered for her is a no.
         """
-        return bool(self._compiled.evaluate(_known(attributes)))
+        import rule_engine
+
+        try:
+            return bool(self._compiled.evaluate(_known(attributes)))
+        except rule_engine.EngineError:
+            return False
 
     def names_region(self) -> bool:
         """True when the rule looks at `region`, whose codes are each country's own."""

@@ -23,6 +23,7 @@ SHORTEST, LONGEST = 3, 30
 MOST_TAKEN = 5
 """How many a doctor may take in all: those that she leaves stay hers."""
 
+_NAMES = frozenset({"name", "initials"})  # what a screen name is
 _SHAPE = re.compile(r"[^\W_]+(?:[ .'’-] ?[^\W_]+)*")
 # Whole words, and what no name may hold anywhere, in either language.
 _WORDS = (
@@ -84,8 +85,8 @@ def fit(name: str) -> str:
         raise Refusal(Code.INVALID, "screen_name.house", field="name")
     if _looks_made_up(skeleton(name)):
         raise Refusal(Code.INVALID, "screen_name.made_up", field="name")
-    if guard.examine(name):
-        raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy")
+    if held := tuple(span for span in guard.examine(name).spans if span.kind not in _NAMES):
+        raise Refusal(Code.HELD_PRIVACY, "refusal.held_privacy", spans=held, field="name")
     return name
 
 

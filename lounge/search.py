@@ -15,8 +15,10 @@ from lounge.consults import Consults, is_consult, words_of
 from lounge.doctors import Doctor
 from lounge.errors import Code, Refusal
 from lounge.events import By, rfc3339
+from lounge.oncall.places import Places, is_page
 from lounge.personas import by, decode_badge
 from lounge.rooms import Catalogue
+from lounge.sanctions import Sanctions
 from lounge.talks import Talks, is_talk
 from storage import entries, index, talks
 from storage.database import Database, StorageError
@@ -49,12 +51,16 @@ class Search:
         catalogue: Catalogue,
         talks: Talks | None = None,
         consults: Consults | None = None,
+        pages: Places | None = None,
+        sanctions: Sanctions | None = None,
     ) -> None:
-        """Without `talks` and `consults`, for the operator only."""
+        """Without `talks`, `consults` and `pages`, for the operator only."""
         self._database = database
         self._catalogue = catalogue
         self._talks = talks
         self._consults = consults
+        self._pages = pages
+        self._sanctions = sanctions
 
     async def find(
         self,
@@ -64,7 +70,8 @@ class Search:
         limit: int = 20,
         cursor: str | None = None,
     ) -> tuple[list[Found], str | None]:
-        """Hits and, when there are more, where to go on. `doctor` None: the operator, every room but talks.
+        """Hits and, when there are more, where to go on. `doctor` None: the operator, every room that is
+        not of two.
 
         Raises Refusal for a query without words, an unknown room or a cursor that is not ours.
         """
@@ -99,21 +106,27 @@ class Search:
             for slug, seqs in _by_room(hits[:limit]).items():
                 for each in await entries.at(connection, heads[slug], seqs):
                     standing[slug, each.seq] = each
-        found = [_found(standing[hit.room, hit.seq], query) for hit in hits[:limit]]
+        open_to = [hit for hit in hits[:limit] if self._is_open(doctor, hit.room)]
+        found = [_found(standing[hit.room, hit.seq], query) for hit in open_to]
         return found, _cursor(hits[limit - 1]) if len(hits) > limit else None
 
     async def _own(self, doctor: Doctor | None, room: str | None) -> frozenset[str]:
-        """Talks to look through: only who is one of the two finds what was said. Or the consult `room`.
+        """Talks to look through: only who is one of the two finds what was said. Or `room`, of that kind.
 
         Raises Refusal.
         """
         if doctor is None:
             return frozenset({room} if room is not None and is_consult(room) else ())
         assert self._talks is not None
+        if room is not None and self._sanctions is not None:
+            self._sanctions.may_enter(doctor.id, room)
         if room is None:
             return frozenset(each.talk.slug for each in await self._talks.of(doctor))
         if is_talk(room):
             return frozenset({(await self._talks.admit(doctor, room)).talk.slug})
+        if is_page(room):
+            assert self._pages is not None
+            return frozenset({(await self._pages.admit(doctor, room)).page.slug})
         if is_consult(room):
             assert self._consults is not None
             return frozenset({(await self._consults.admit(doctor, room)).id})
@@ -135,6 +148,16 @@ class Search:
             return True
         room = self._catalogue.find(slug)
         return room is not None and policy.may_enter(doctor, room, self._catalogue)
+
+    def _is_open(self, doctor: Doctor | None, slug: str) -> bool:
+        """She was not removed from there."""
+        if doctor is None or self._sanctions is None:
+            return True
+        try:
+            self._sanctions.may_enter(doctor.id, slug)
+        except Refusal:
+            return False
+        return True
 
 
 def _by_room(hits: Sequence[Hit]) -> dict[str, list[int]]:

@@ -6,8 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT_ORIGINS = ("http://localhost:8000", "http://127.0.0.1:8000")
+DEFAULT_PUSH_HOSTS = (
+    *("fcm.googleapis.com", "updates.push.services.mozilla.com"),
+    *("web.push.apple.com", ".notify.windows.com"),
+)
+"""Of Chrome, Firefox, Safari and Edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,20 @@ class Settings:
     """LOUNGE_SMTP_URL: smtp://user:password@host:port, or smtps://. Unset: letters become files."""
     mail_from: str
     """LOUNGE_MAIL_FROM: the address that letters come from. Default: lounge@localhost."""
+    push_hosts: tuple[str, ...]
+    """LOUNGE_PUSH_HOSTS: push services that browsers may be alerted through; a leading dot: all below it."""
+    gateway_url: str | None
+    """LOUNGE_GATEWAY_URL: where text messages and calls are handed over. Unset: there are none."""
+    gateway_secret_file: Path | None
+    """LOUNGE_GATEWAY_SECRET_FILE: file with the secret that the gateway and the lounge sign with."""
+    audit_webhook: str | None
+    """LOUNGE_AUDIT_WEBHOOK: where each new head of the audits is handed over. Unset: only to a file."""
+    audit_secret_file: Path | None
+    """LOUNGE_AUDIT_SECRET_FILE: file with the secret that this is signed with."""
     badge_crowd: int
     """LOUNGE_BADGE_CROWD: how many verified doctors must share a badge before it is shown. Default: 5."""
+    newcomer_hours: int
+    """LOUNGE_NEWCOMER_HOURS: how long new accounts say little, without links; 0: never. Default: 24."""
     bench: bool
     """LOUNGE_BENCH=1: opens rooms bench/<n> and lifts limits. Loopback only, never by default."""
     demo: bool
@@ -82,7 +100,13 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         operator=env.get("LOUNGE_OPERATOR") or "",
         smtp_url=_smtp(env, "LOUNGE_SMTP_URL"),
         mail_from=env.get("LOUNGE_MAIL_FROM") or "lounge@localhost",
+        push_hosts=tuple(_listed(env.get("LOUNGE_PUSH_HOSTS"))) or DEFAULT_PUSH_HOSTS,
+        gateway_url=_webhook(env, "LOUNGE_GATEWAY_URL", "LOUNGE_GATEWAY_SECRET_FILE"),
+        gateway_secret_file=_path(env, "LOUNGE_GATEWAY_SECRET_FILE"),
+        audit_webhook=_webhook(env, "LOUNGE_AUDIT_WEBHOOK", "LOUNGE_AUDIT_SECRET_FILE"),
+        audit_secret_file=_path(env, "LOUNGE_AUDIT_SECRET_FILE"),
         badge_crowd=_count(env, "LOUNGE_BADGE_CROWD", 5),
+        newcomer_hours=_count(env, "LOUNGE_NEWCOMER_HOURS", 24, least=0),
         bench=env.get("LOUNGE_BENCH") == "1",
         demo=env.get("LOUNGE_DEMO") == "1",
     )
@@ -122,6 +146,18 @@ def _smtp(env: Mapping[str, str], name: str) -> str | None:
     return url
 
 
+def _webhook(env: Mapping[str, str], name: str, secret: str) -> str | None:
+    url = env.get(name) or None
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ValueError(f"{name} must begin with https://")
+    if not env.get(secret):
+        raise ValueError(f"{name} needs {secret}")
+    return url
+
+
 def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
     value = env.get(name) or known[0]
     if value not in known:
@@ -129,8 +165,8 @@ def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _count(env: Mapping[str, str], name: str, default: int) -> int:
+def _count(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     value = env.get(name) or str(default)
-    if not value.isdigit() or int(value) < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if not value.isdigit() or int(value) < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
     return int(value)

@@ -7,7 +7,6 @@ e-mail goes through houses that know who she is.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from random import SystemRandom
 
@@ -15,14 +14,15 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge.belongings import Belongings
+from lounge.clock import now_ms
 from lounge.consults import Consults
 from lounge.house_acts import HouseActs
 from lounge.keys import Keys
 from lounge.mail import mail_of, post
 from lounge.notices import letter
 from lounge.personas import Personas, wire_id
-from lounge.told import Kind, Spent, Told, checked, of_hers
-from storage import applications, due, entries
+from lounge.told import ON_DUTY, Kind, Spent, Told, checked, of_hers
+from storage import applications, due, duties, entries
 from storage.acts import Letter, Step
 from storage.consults import Consult
 from storage.database import Database
@@ -45,13 +45,13 @@ def later(kind: Kind, room: str, target: int | None = None) -> Step:
     to be asked; with `replied` whoever said what the say at `target` answers.
     """
     subject = f"{kind} {room} {target or ''}".rstrip()
-    return due.add(f"{DUE} {subject}", DUE, subject, _now())
+    return due.add(f"{DUE} {subject}", DUE, subject, now_ms())
 
 
 def later_of_this(kind: Kind, room: str, room_id: int | None = None) -> Step:
     """The same of the act's own first entry: in the act's room, or in that of number `room_id`."""
     stem = f"{kind} {room} "
-    return due.add_of_this(f"{DUE} {stem}", DUE, stem, _now(), room_id)
+    return due.add_of_this(f"{DUE} {stem}", DUE, stem, now_ms(), room_id)
 
 
 class Telling:
@@ -68,7 +68,7 @@ class Telling:
         consults: Consults,
         house_acts: HouseActs,
         doctor_ids: Callable[[], Awaitable[list[str]]],
-        clock: Callable[[], int] | None = None,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         """`clock` gives ms since 1970."""
         self._identity = identity
@@ -79,7 +79,7 @@ class Telling:
         self._consults = consults
         self._house_acts = house_acts
         self._doctor_ids = doctor_ids
-        self._clock = clock or _now
+        self._clock = clock
 
     # -- letters that go into an act -------------------------------------------------------------
 
@@ -176,24 +176,41 @@ class Telling:
     ) -> list[bool]:
         """Which of these notices reach her; for those that she wishes to have by e-mail, one is posted.
 
+        Of what is urgent one is posted while she is on duty, in quiet hours too and however many there were.
         In the transaction of the identity store that brings them: a letter that is carried twice is
         posted once.
         """
         kinds = [of_hers(notice) for notice in notices]
-        things = await self._belongings.held(connection, doctor_id) if any(kinds) else None
+        now = self._clock()
+        urgent = await self._is_urgent(connection, doctor_id, notices, now)
+        asked = urgent or any(kinds)
+        things = await self._belongings.held(connection, doctor_id) if asked else None
         if things is None:
             return [True] * len(notices)
-        now = self._clock()
         day = things.told.day(now)
         reach, spent = _reaching(things.told, things.spent.on(day), kinds)
         wanted = any(on and kind in things.told.mail for kind, on in zip(kinds, reach, strict=True))
-        if wanted and spent.next <= now and spent.mails < things.told.most:
+        if urgent and spent.urgent <= now:  # which tells of the others, too
+            sent = await self._post(connection, doctor_id, Told(), now)
+            spent = msgspec.structs.replace(spent, urgent=sent)
+        elif wanted and spent.next <= now and spent.mails < things.told.most:
             sent = await self._post(connection, doctor_id, things.told, now)
             spent = msgspec.structs.replace(spent, mails=spent.mails + 1, next=sent)
         if spent != things.spent:
             spending = msgspec.structs.replace(things, spent=spent)
             await self._belongings.put(connection, doctor_id, spending)
         return reach
+
+    async def _is_urgent(
+        self,
+        connection: AsyncConnection,
+        doctor_id: str,
+        notices: Sequence[Mapping[str, object]],
+        now: int,
+    ) -> bool:
+        if not any(each.get("notice") in ON_DUTY for each in notices):
+            return False
+        return await duties.until(connection, doctor_id, now) is not None
 
     async def _post(self, connection: AsyncConnection, doctor_id: str, told: Told, now: int) -> int:
         """When it will leave. One that still waits tells of what comes meanwhile, too."""
@@ -217,7 +234,3 @@ def _reaching(told: Told, spent: Spent, kinds: Sequence[str | None]) -> tuple[li
             spent = msgspec.structs.replace(spent, asked=spent.asked + 1)
         reach.append(on)
     return reach, spent
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

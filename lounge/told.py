@@ -18,6 +18,8 @@ KINDS = (
     *("consult_asked", "consult_outcome", "replied"),
 )
 """Notices that may be told by e-mail as well."""
+ON_DUTY = ("report_urgent",)
+"""Notices of which a moderator on duty has an e-mail whatever she wishes: to be on duty is to wish it."""
 URGENCIES = ("routine", "today", "now")
 MOST = 50
 """The most that anybody can wish for in a day."""
@@ -86,16 +88,19 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What she was told on a day; `next`: when the last letter to her goes out, in ms."""
+    """What she was told on a day; `next`: when the last letter to her goes out, in ms; `urgent`: the last
+    that waited for nothing.
+    """
 
     day: int = 0
     mails: int = 0
     asked: int = 0
     next: int = 0
+    urgent: int = 0
 
     def on(self, day: int) -> Spent:
         """Each day begins at nothing."""
-        return self if self.day == day else Spent(day, next=self.next)
+        return self if self.day == day else Spent(day, next=self.next, urgent=self.urgent)
 
 
 def checked(told: Told) -> Told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import pyotp
 import segno
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lounge.clock import now_ms
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
 from lounge.notices import account_act
@@ -41,7 +41,7 @@ class Totp:
         identity: Database,
         keys: Keys,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._keys = keys

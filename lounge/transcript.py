@@ -14,6 +14,7 @@ from channels.log import Page
 from channels.ring import Item
 from lounge.errors import Code, Refusal
 from lounge.events import (
+    Caution,
     Cell,
     ConsultCardEvent,
     ConsultDecidedEvent,
@@ -26,7 +27,21 @@ from lounge.events import (
     EditEvent,
     EndEvent,
     Event,
+    Hidden,
+    ModCautionEvent,
+    ModCloseEvent,
+    Mode,
+    ModHideEvent,
+    ModModeEvent,
+    ModPinEvent,
+    ModRestoreEvent,
+    Office,
     Opinion,
+    PageOpenEvent,
+    PageStamps,
+    PageState,
+    PageUpdateEvent,
+    PageWidenedEvent,
     PollCloseEvent,
     PollCountEvent,
     PollOpenEvent,
@@ -42,7 +57,7 @@ from lounge.events import (
     optional,
     rfc3339,
 )
-from lounge.personas import by, decode_badge
+from lounge.personas import by, decode_badge, wire_id
 from lounge.private import PREFIX, PrivateLogs
 from storage import entries
 from storage.acts import Draft, Placed
@@ -165,7 +180,7 @@ def item(event: Event, count: int) -> Item:
         count=count,
         payload=encode(event),
         about=event.target if isinstance(event, _ABOUT) else None,
-        rewrites=isinstance(event, EditEvent | RedactEvent),
+        rewrites=isinstance(event, _REWRITES),
     )
 
 
@@ -182,7 +197,7 @@ def as_event(entry: Entry, *, dated: bool = False) -> Event:
         "at": rfc3339(entry.at),
     }
     if entry.body is None:
-        return TombstoneEvent(**place)
+        return TombstoneEvent(**place, hidden=_hidden(entry))
     return _MAKERS[entry.kind](entry, place, dated)
 
 
@@ -198,8 +213,27 @@ def _say(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
         versions=optional([Version(rfc3339(was.at), was.text) for was in entry.versions] or None),
         withdrawn=optional(entry.withdrawn),
         reactions=optional(dict(entry.reactions)),
-        as_of=_as_of(entry, dated or bool(entry.edited or entry.reactions or entry.withdrawn)),
+        caution=_caution(entry),
+        as_of=_as_of(entry, dated or _is_folded(entry)),
     )
+
+
+def _is_folded(entry: Entry) -> bool:
+    return bool(entry.edited or entry.reactions or entry.withdrawn or entry.caution)
+
+
+def _caution(entry: Entry) -> Any:
+    told = entry.caution
+    return Caution(told["doctors"], told["why"]) if told and told["doctors"] else UNSET
+
+
+def _hidden(entry: Entry) -> Any:
+    """Its author's id, so that her own client knows it for hers."""
+    if entry.hidden is None:
+        return UNSET
+    author = UNSET if entry.persona is None else wire_id(entry.persona)
+    told = entry.hidden
+    return Hidden(told["role"], told["reason"], optional(told.get("pending")), author)
 
 
 def _edit(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
@@ -349,6 +383,86 @@ def _poll_close(entry: Entry, place: dict[str, Any], _: bool) -> Event:
     )
 
 
+def _page_open(entry: Entry, place: dict[str, Any], dated: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    told = ("role", "service", "name", "specialty", "number", "overridden")
+    about: dict[str, Any] = {name: body[name] for name in told if body.get(name)}
+    return PageOpenEvent(
+        **place,
+        by=_by(entry),
+        way=body["way"],
+        text=body["text"],
+        urgency=body["urgency"],
+        **about,
+        state=page_state(body["state"]),
+        as_of=_as_of(entry, dated or entry.folded),
+    )
+
+
+def _page_update(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    state = page_state(entry.body["state"])
+    return PageUpdateEvent(**place, target=entry.target or 0, state=state)
+
+
+def _page_widened(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    return PageWidenedEvent(**place, consult=entry.body["consult"])
+
+
+def _mod_hide(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    pending = optional(body.get("pending"))
+    return ModHideEvent(**place, **_modded(entry), reason=body["reason"], pending=pending)
+
+
+def _mod_restore(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    reason = optional(entry.body.get("reason"))
+    return ModRestoreEvent(**place, **_modded(entry), reason=reason)
+
+
+def _mod_caution(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    return ModCautionEvent(**place, **_modded(entry), doctors=body["doctors"], why=body["why"])
+
+
+def _mod_mode(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    body = entry.body
+    assert body is not None
+    mode = Mode(body["slow"], body["frozen"])
+    reason = optional(body.get("reason"))
+    return ModModeEvent(**place, by=Office(body["role"]), mode=mode, reason=reason)
+
+
+def _mod_pin(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    return ModPinEvent(**place, **_modded(entry), on=entry.body["on"])
+
+
+def _mod_close(entry: Entry, place: dict[str, Any], _: bool) -> Event:
+    assert entry.body is not None
+    return ModCloseEvent(**place, by=Office(entry.body["role"]), reason=entry.body["reason"])
+
+
+def _modded(entry: Entry) -> dict[str, Any]:
+    """What is true of every act about an entry: which one, and in which capacity."""
+    assert entry.body is not None
+    return {"target": entry.target or 0, "by": Office(entry.body["role"])}
+
+
+def page_state(told: dict[str, Any]) -> PageState:
+    """From `storage.pages.state_of`: times as on the wire."""
+    stamps: dict[str, Any] = {name: rfc3339(at) for name, at in told["stamps"].items()}
+    times: dict[str, Any] = {
+        name: rfc3339(told[name]) for name in ("until", "next") if name in told
+    }
+    return PageState(**(told | times | {"stamps": PageStamps(**stamps)}))
+
+
 def _state(body: dict[str, Any]) -> ConsultState:
     told = body["state"]
     return ConsultState(told["phase"], told["opinions"], optional(told.get("withdrawn")))
@@ -419,8 +533,14 @@ _ABOUT = (
     | ConsultUpdateEvent
     | PollCountEvent
     | PollCloseEvent
+    | PageUpdateEvent
+    | ModHideEvent
+    | ModRestoreEvent
+    | ModCautionEvent
 )
 """Those after which an earlier entry is served otherwise."""
+_REWRITES = EditEvent | RedactEvent | ModHideEvent | ModRestoreEvent
+"""Those after which so are the other entries about it."""
 _MAKERS = {
     "say": _say,
     "edit": _edit,
@@ -438,4 +558,13 @@ _MAKERS = {
     "poll.open": _poll_open,
     "poll.count": _poll_count,
     "poll.close": _poll_close,
+    "page.open": _page_open,
+    "page.update": _page_update,
+    "page.widened": _page_widened,
+    "mod.hide": _mod_hide,
+    "mod.restore": _mod_restore,
+    "mod.caution": _mod_caution,
+    "mod.mode": _mod_mode,
+    "mod.pin": _mod_pin,
+    "mod.close": _mod_close,
 }

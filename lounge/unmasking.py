@@ -7,7 +7,6 @@ cannot be written, nothing is opened.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -15,6 +14,7 @@ from typing import NoReturn
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lounge import guard
+from lounge.clock import now_ms
 from lounge.errors import Code, Refusal
 from lounge.keys import Keys
 from lounge.notices import letter
@@ -63,7 +63,7 @@ class Unmasking:
         keys: Keys,
         personas: Personas,
         *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._lounge = lounge
@@ -77,7 +77,7 @@ class Unmasking:
         reason = " ".join(reason.split())
         if not reason or len(reason) > LONGEST_REASON:
             await self._refuse("reason", f"{room} {seq}")
-        if guard.examine(reason):
+        if guard.examine(reason).hard:
             await self._refuse("reason_private", f"{room} {seq}")
         persona, box = await self._sealed(room, seq)
         now = self._clock()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from lounge.ballots import opened
-from lounge.consults import Consults, draft, state, update
+from lounge.consults import Consults, state, update
 from lounge.conversation import Conversation, Outcome, Plan, Seat
+from lounge.drafts import draft
 from lounge.errors import Code, Refusal
 from lounge.house_acts import HouseActs
 from lounge.limits import CHANGES, Limits
@@ -65,6 +66,7 @@ class Unsealing:
         known = await self._conversation.receipt(request)
         if known is not None:
             return known
+        self._conversation.may_post(seat)
         self._limits.spend(CHANGES, seat.guest.doctor.id)
         return await self._conversation.planned(seat, request, lambda: self._unsealed(seat))
 
@@ -75,6 +77,7 @@ class Unsealing:
         known = await self._conversation.receipt(request)
         if known is not None:
             return known
+        self._conversation.may_post(seat)
         self._limits.spend(CHANGES, seat.guest.doctor.id)
         return await self._conversation.planned(
             seat, request, lambda: self._merged(seat, into, labels)

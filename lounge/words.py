@@ -10,6 +10,12 @@ from pathlib import Path
 LANGUAGES = ("en", "fr")
 
 
+class Term(str):
+    """A value that is the key of words of its own: said in the language of the sentence around it."""
+
+    __slots__ = ()
+
+
 @cache
 def catalogue() -> Mapping[str, Mapping[str, str]]:
     """Key to sentence by language, as `lounge/words.json` has them."""
@@ -21,7 +27,11 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
 
 def say(key: str, language: str, **values: object) -> str:
     """The sentence of `key`, its placeholders filled. Raises KeyError for one that is not there."""
-    return catalogue()[key][language].format(**values)
+    said = {
+        name: say(value, language) if isinstance(value, Term) else value
+        for name, value in values.items()
+    }
+    return catalogue()[key][language].format(**said)
 
 
 def in_language(language: str) -> dict[str, str]:

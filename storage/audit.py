@@ -23,6 +23,9 @@ from storage.schema import lounge_audit
 _CHAINS: dict[str, Table] = {"identity": identity_audit, "lounge": lounge_audit}
 _LOCKS = {"identity": 0xA0D17, "lounge": 0xA0D18}  # any numbers that nothing else locks
 _START = bytes(32)
+CHANGED, MISSING, CUT_OFF = "changed", "missing", "cut off"
+REWRITTEN = "changed: the chain was written anew"
+"""By itself it fits; it is not what was noted."""
 _PAGE = 1_000
 
 
@@ -91,13 +94,13 @@ async def verify(
     async for row in _rows(connection, _CHAINS[store]):
         seq += 1
         if row.seq != seq:
-            return Breach(seq, "missing")
+            return Breach(seq, MISSING)
         before = _hash(before, _content(row._asdict()))
         if bytes(row.hash) != before:
-            return Breach(seq, "altered or out of its order")
+            return Breach(seq, CHANGED)
         if known.get(seq, {before}) != {before}:
-            return Breach(seq, "not what the anchor holds: the chain was written anew")
-    return Breach(seq + 1, "cut off") if max(known, default=0) > seq else None
+            return Breach(seq, REWRITTEN)
+    return Breach(seq + 1, CUT_OFF) if max(known, default=0) > seq else None
 
 
 async def _append(

@@ -136,7 +136,8 @@ def remaking(slug: str, box: Box) -> Step:
 
 
 def _shows(room_number: Any) -> Any:
-    return (entry.c.room_id == room_number) & entry.c.kind.in_((REVEAL, MERGE))
+    shown = (entry.c.room_id == room_number) & entry.c.hidden.is_(None)
+    return shown & entry.c.kind.in_((REVEAL, MERGE))
 
 
 _PUT = text(

@@ -270,9 +270,8 @@ def _consult(row: Any) -> Consult:
 _opened = entry.alias("opened")
 _told = entry.alias("told")
 _put = and_(_opened.c.room_id == consult.c.room_id, _opened.c.seq == OPENING_SEQ)
-_CONSULTS: Select[Any] = select(consult, _opened.c.body).select_from(
-    consult.outerjoin(_opened, _put)
-)
+_body = case((_opened.c.hidden.is_(None), _opened.c.body), else_=None).label("body")
+_CONSULTS: Select[Any] = select(consult, _body).select_from(consult.outerjoin(_opened, _put))
 _STATE: Sequence[Any] = (consult.c.state, consult.c.told, consult.c.withdrawn)
 _BY_CARD = (
     select(card.c.seq, *_STATE)
@@ -297,7 +296,7 @@ _first_or_last = case((_is_open, consult.c.opened), else_=-consult.c.opened)
 _LISTED: Select[Any] = (
     select(
         consult,
-        _opened.c.body,
+        _body,
         persona.c.face,
         persona.c.badge,
         persona.c.name,

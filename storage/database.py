@@ -6,8 +6,9 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from storage import sqlite
+
 log = structlog.get_logger()
 
 LOCK_PATIENCE_SECONDS = 5.0
@@ -26,6 +29,10 @@ READ_SECONDS = 30.0
 SCRUB_PATIENCE_MS = 100
 WAL_LIMIT_BYTES = 4 * 1024 * 1024
 READERS = 4
+
+
+Statements = Callable[[str], Awaitable[Sequence[Any]]]
+"""A statement without values, to its rows."""
 
 
 class StorageError(Exception):
@@ -133,6 +140,25 @@ class Database:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.02)
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Statements]:
+        """For statements that no transaction takes, one by one; on SQLite no other writer is let in.
+
+        Raises StorageError.
+        """
+        writer = self._writer
+        if not self.is_sqlite:
+            writer = writer.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            async with self._exclusive(), writer.connect() as connection:
+                if self.is_sqlite:  # the driver's own, for SQLAlchemy would say BEGIN
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    yield driver.execute_fetchall
+                else:
+                    yield _Fetching(connection)
+        except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError) as error:
+            raise storage_error(error) from error
+
     def scrub_soon(self) -> None:
         """Erased bytes wait in SQLite's write-ahead log: the next `tidy` empties it."""
         self._scrub_due = self.is_sqlite
@@ -170,6 +196,17 @@ class Database:
             return 0
 
 
+class _Fetching:
+    """A statement, and its rows."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def __call__(self, statement: str) -> Sequence[Any]:
+        result = await self._connection.exec_driver_sql(statement)
+        return result.all() if result.returns_rows else ()
+
+
 def _engine(url: str, **options: Any) -> AsyncEngine:
     # hide_parameters: a statement in a log or an error never shows what was said
     return create_async_engine(url, hide_parameters=True, echo=False, **options)
@@ -187,6 +224,7 @@ def _postgres_engine(url: str) -> AsyncEngine:
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
     engine = _engine(
         url,
+        async_creator=partial(sqlite.connect, Path(make_url(url).database or "")),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=pool_size,
         max_overflow=0,
@@ -196,7 +234,6 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
@@ -204,7 +241,7 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql(begin)  # the driver says none by itself
 
     return engine
 

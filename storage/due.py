@@ -42,6 +42,27 @@ async def waiting(connection: AsyncConnection, subject: str) -> list[Due]:
     return [Due(*row) for row in await connection.execute(found)]
 
 
+async def of_kinds(connection: AsyncConnection, kinds: Collection[str]) -> set[str]:
+    """The ids of all that is to be done of these kinds."""
+    return set((await connection.execute(select(due.c.id).where(due.c.kind.in_(kinds)))).scalars())
+
+
+async def plan(connection: AsyncConnection, id: str, kind: str, subject: str, at: int) -> None:
+    """It is due then and nobody's, whatever was planned under that id."""
+    await connection.execute(_PLAN, {"id": id, "kind": kind, "subject": subject, "at": at})
+
+
+async def put_off(connection: AsyncConnection, what: Due, at: int) -> None:
+    """What was taken is due again then; unless it was planned anew meanwhile, or is done."""
+    same = (due.c.id == what.id) & (due.c.at == what.at)
+    await connection.execute(update(due).where(same).values(at=at, leased=0))
+
+
+async def drop(connection: AsyncConnection, what: Due) -> None:
+    """What was taken is not to be done again; unless it was planned anew meanwhile."""
+    await connection.execute(delete(due).where(due.c.id == what.id, due.c.at == what.at))
+
+
 # -- steps of acts -------------------------------------------------------------------------------
 
 
@@ -83,6 +104,10 @@ _COLUMNS = (due.c.id, due.c.kind, due.c.subject, due.c.at)
 _ADD = text(
     "INSERT INTO due (id, kind, subject, at) VALUES (:id, :kind, :subject, :at)"
     " ON CONFLICT DO NOTHING"  # the same in both databases
+)
+_PLAN = text(
+    "INSERT INTO due (id, kind, subject, at) VALUES (:id, :kind, :subject, :at)"
+    " ON CONFLICT (id) DO UPDATE SET at = excluded.at, leased = 0"
 )
 _ADD_OF_THIS = text(
     "INSERT INTO due (id, kind, subject, at) VALUES (:id || CAST(:act_seq AS TEXT), :kind,"

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import consults, polls
+from storage import consults, pages, polls
 from storage.acts import Placed, Step
 from storage.consults import PREFIX as CONSULT
 from storage.database import Database
@@ -23,10 +23,12 @@ MOST_CHANGES = 500
 HIDEABLE = frozenset(
     (
         *("say", "poll.open", "consult.open", "consult.card", "consult.reveal", "consult.merge"),
-        *("consult.decided", "consult.outcome"),
+        *("consult.decided", "consult.outcome", "page.open"),
     )
 )
 """Kinds of entries with words in them, which a moderator can take out of the log."""
+BESIDES = ("edit", "withdraw", "mod.caution")
+"""Kinds of entries with words about another one: they go with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Entry:
     withdrawn: int | None = None
     folded: bool = False
     """Of a case or a card of one: it has come further than when it was written."""
+    hidden: dict[str, Any] | None = None
+    """What the `mod.hide` in force says, if there is one: `body` is None then."""
+    caution: dict[str, Any] | None = None
+    """What the last `mod.caution` about it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,12 @@ class Standing:
     target: int | None = None
     withdrawn: int | None = None
     body: dict[str, Any] = field(default_factory=dict, compare=False)
+    hidden: int | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Nobody reads it: redacted, or hidden."""
+        return self.redacted is not None or self.hidden is not None
 
     @property
     def sort(self) -> str | None:
@@ -206,7 +218,7 @@ async def standing(connection: AsyncConnection, room_number: int, seq: int) -> S
     statement = (
         select(
             *(entry.c.kind, entry.c.persona, entry.c.edited, entry.c.redacted, entry.c.body),
-            *(entry.c.target, entry.c.withdrawn),
+            *(entry.c.target, entry.c.withdrawn, entry.c.hidden),
             *(persona.c.face, persona.c.badge, persona.c.name, persona.c.exact),
         )
         .select_from(entry.outerjoin(persona, persona.c.id == entry.c.persona))
@@ -215,7 +227,7 @@ async def standing(connection: AsyncConnection, room_number: int, seq: int) -> S
     found = (await connection.execute(statement)).one_or_none()
     if found is None:
         return None
-    kind, owner, edited, redacted, body, target, withdrawn, *shown = found
+    kind, owner, edited, redacted, body, target, withdrawn, hidden, *shown = found
     edits = await connection.execute(_EDITS_OF, {"room": room_number, "seqs": [seq]})
     bodies = {row.seq: row.body for row in edits}
     text = _decode(bodies.get(edited, body) if edited else body).get("text", "")
@@ -226,6 +238,7 @@ async def standing(connection: AsyncConnection, room_number: int, seq: int) -> S
         target=target,
         withdrawn=withdrawn,
         body=_decode(body),
+        hidden=hidden,
     )
 
 
@@ -245,6 +258,7 @@ async def changes(
             or_(and_(entry.c.seq > after, entry.c.seq <= upto), entry.c.seq.in_(also)),
             entry.c.kind.in_(_CHANGING),
             said.c.redacted.is_(None),
+            said.c.hidden.is_(None),
         )
         .order_by(entry.c.seq.desc())
         .limit(MOST_CHANGES)
@@ -282,11 +296,27 @@ async def _page(
         .order_by(order)
         .limit(limit)
     )
-    found = [_record(row, head) for row in await connection.execute(statement)]
+    rows = (await connection.execute(statement)).all()
+    told = await _moderated(connection, head, rows)
+    found = [_record(row, head, told) for row in rows]
     return await _stated(connection, head, await _folded(connection, head, found))
 
 
-def _record(row: Any, head: Head) -> Entry:
+async def _moderated(
+    connection: AsyncConnection, head: Head, rows: Sequence[Any]
+) -> dict[int, dict[str, Any]]:
+    """What hides or disputes these entries, by its seq."""
+    seqs = {seq for row in rows for seq in (row.hidden, row.caution) if seq is not None}
+    if not seqs:
+        return {}
+    query = select(entry.c.seq, entry.c.body).where(
+        entry.c.room_id == head.id, entry.c.seq.in_(seqs), entry.c.body.is_not(None)
+    )
+    return {row.seq: _decode(row.body) for row in await connection.execute(query)}
+
+
+def _record(row: Any, head: Head, told: dict[int, dict[str, Any]]) -> Entry:
+    is_shown = row.body is not None and row.hidden is None
     return Entry(
         room=head.slug,
         seq=row.seq,
@@ -301,10 +331,12 @@ def _record(row: Any, head: Head) -> Entry:
         says=row.says,
         edited=row.edited,
         redacted=row.redacted,
-        body=None if row.body is None else _decode(row.body),
+        body=_decode(row.body) if is_shown else None,
         reactions=(),
         as_of=head.seq,
         withdrawn=row.withdrawn,
+        hidden=told.get(row.hidden) if row.redacted is None else None,
+        caution=told.get(row.caution) if is_shown else None,
     )
 
 
@@ -312,6 +344,8 @@ async def _stated(connection: AsyncConnection, head: Head, page: list[Entry]) ->
     """Let a case, and each card of one, tell how it stands at head."""
     put = [each.seq for each in page if each.kind in _STATED and each.body is not None]
     states = await consults.states(connection, head.id, put) if put else {}
+    if any(each.kind == "page.open" for each in page):
+        states = await pages.states(connection, head.id)
     asked = [each.seq for each in page if each.kind == "poll.open" and each.body is not None]
     told = await polls.states(connection, head.id, asked) if asked else {}
     return [_told(_in_state(each, states.get(each.seq)), told.get(each.seq)) for each in page]
@@ -400,7 +434,7 @@ def _decode(body: bytes | None) -> dict[str, Any]:
 def say_stands(
     room_number: int, seq: int, *, not_by: Collection[bytes] = (), in_force: bool = False
 ) -> Step:
-    """Guard: there is a say at `seq`, it was not redacted, and none of these personas said it.
+    """Guard: there is a say at `seq`, it was not redacted or hidden, and none of these personas said it.
 
     `in_force`: nor was it withdrawn.
     """
@@ -409,6 +443,7 @@ def say_stands(
         entry.c.seq == seq,
         entry.c.kind == "say",
         entry.c.redacted.is_(None),
+        entry.c.hidden.is_(None),
     )
     if not_by:
         statement = statement.where(entry.c.persona.not_in(not_by))
@@ -419,42 +454,17 @@ def say_stands(
 
 def mark_edited(room_number: int, seq: int, owner: bytes, was: int | None) -> Step:
     """Guard and change: the owner's say, last edited at `was`, is now edited by this act."""
-    statement = (
-        update(entry)
-        .where(
-            entry.c.room_id == room_number,
-            entry.c.seq == seq,
-            entry.c.kind == "say",
-            entry.c.persona == owner,
-            entry.c.redacted.is_(None),
-            entry.c.withdrawn.is_(None),
-            entry.c.edited.is_not_distinct_from(was),
-        )
-        .values(edited=bindparam("act_seq"))
-    )
-    return Step(statement, rows=1, numbered=True)
+    return _mark("edited", room_number, seq, owner, was)
 
 
 def mark_withdrawn(room_number: int, seq: int, owner: bytes, was: int | None) -> Step:
     """Guard and change: the owner's say, last edited at `was`, is withdrawn by this act; its words stay."""
-    statement = (
-        update(entry)
-        .where(
-            entry.c.room_id == room_number,
-            entry.c.seq == seq,
-            entry.c.kind == "say",
-            entry.c.persona == owner,
-            entry.c.redacted.is_(None),
-            entry.c.withdrawn.is_(None),
-            entry.c.edited.is_not_distinct_from(was),
-        )
-        .values(withdrawn=bindparam("act_seq"))
-    )
-    return Step(statement, rows=1, numbered=True)
+    return _mark("withdrawn", room_number, seq, owner, was)
 
 
 def erase(room_number: int, seq: int, was: int | None, withdrawn: int | None = None) -> list[Step]:
-    """Guard and changes: a say or another entry with words, its edits and its reactions lose what they held.
+    """Guard and changes: a say or another entry with words, what is about it and its reactions lose what
+    they held.
 
     It was last edited at `was`, and withdrawn at `withdrawn`.
     """
@@ -473,7 +483,7 @@ def erase(room_number: int, seq: int, was: int | None, withdrawn: int | None = N
     )
     its_edits = (
         update(entry)
-        .where(entry.c.room_id == room_number, entry.c.target == seq, entry.c.kind == "edit")
+        .where(entry.c.room_id == room_number, entry.c.target == seq, entry.c.kind.in_(BESIDES))
         .values(gone)
     )
     its_reactions = delete(reaction).where(
@@ -591,6 +601,8 @@ _COLUMNS = (
     entry.c.edited,
     entry.c.redacted,
     entry.c.withdrawn,
+    entry.c.hidden,
+    entry.c.caution,
     entry.c.body,
 )
 _STATED = ("consult.open", "consult.card")
@@ -613,3 +625,21 @@ _COUNT_REACTIONS = (
     .group_by(reaction.c.target, reaction.c.emoji)
     .order_by(func.min(reaction.c.seq))
 )
+
+
+def _mark(column: str, room_number: int, seq: int, owner: bytes, was: int | None) -> Step:
+    statement = (
+        update(entry)
+        .where(
+            entry.c.room_id == room_number,
+            entry.c.seq == seq,
+            entry.c.kind == "say",
+            entry.c.persona == owner,
+            entry.c.redacted.is_(None),
+            entry.c.hidden.is_(None),
+            entry.c.withdrawn.is_(None),
+            entry.c.edited.is_not_distinct_from(was),
+        )
+        .values({column: bindparam("act_seq")})
+    )
+    return Step(statement, rows=1, numbered=True)

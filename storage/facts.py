@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
@@ -18,11 +18,10 @@ async def known(database: Database, name: str) -> bytes | None:
 async def keep(database: Database, name: str, value: bytes) -> bytes:
     """Set a fact unless it is set already; returns the value that stands."""
     async with database.writing() as connection:
-        query = select(fact.c.value).where(fact.c.name == name).with_for_update()
-        standing: bytes | None = (await connection.execute(query)).scalar_one_or_none()
-        if standing is None:
-            await connection.execute(insert(fact).values(name=name, value=value))
-        return value if standing is None else standing
+        await connection.execute(_KEEP, {"name": name, "value": value})
+        query = select(fact.c.value).where(fact.c.name == name)
+        standing: bytes = (await connection.execute(query)).scalar_one()
+        return standing
 
 
 async def hold(connection: AsyncConnection, name: str) -> None:
@@ -33,3 +32,7 @@ async def hold(connection: AsyncConnection, name: str) -> None:
 async def has_doctors(database: Database) -> bool:
     async with database.reading() as connection:
         return (await connection.execute(select(doctor.c.id).limit(1))).first() is not None
+
+
+_KEEP = text("INSERT INTO fact (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
+"""The same in both databases: of two who set it at once one does."""

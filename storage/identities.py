@@ -30,6 +30,7 @@ class DoctorRecord:
     reason: str | None
     accepted_texts: int
     screen_name: str | None = None
+    created: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ COLUMNS = (
     doctor.c.reason,
     doctor.c.accepted_texts,
     doctor.c.screen_name,
+    doctor.c.created,
 )
 
 
@@ -92,7 +94,7 @@ def record(row: Row[*tuple[object, ...]]) -> DoctorRecord:
     """A row that begins with `COLUMNS`."""
     known = row[: len(COLUMNS)]
     id, country, region, specialty, grade, language, roles, verified_at, *standing = known
-    state, reason, accepted_texts, screen_name = standing
+    state, reason, accepted_texts, screen_name, created = standing
     return DoctorRecord(
         id=str(id),
         country=str(country),
@@ -106,6 +108,7 @@ def record(row: Row[*tuple[object, ...]]) -> DoctorRecord:
         reason=None if reason is None else str(reason),
         accepted_texts=int(str(accepted_texts or 0)),
         screen_name=None if screen_name is None else str(screen_name),
+        created=int(str(created)),
     )
 
 

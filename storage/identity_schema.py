@@ -282,6 +282,115 @@ me_entry = Table(
     sqlite_with_rowid=False,
 )
 
+role = Table(  # what is paged: a role of a named service, and the rule of who has it when
+    "role",
+    IDENTITY,
+    Column("id", Text, primary_key=True),  # random
+    Column("service", Text, nullable=False),  # "Neurology, Thunder Bay Regional"
+    Column("name", Text, nullable=False),  # "Neurologist on call"
+    Column("specialty", Text, nullable=False),
+    Column("zone", Text, nullable=False),  # IANA
+    Column("number", Text, nullable=False),  # to call when nobody answers
+    Column("keeper", Text, ForeignKey("doctor.id", ondelete="SET NULL")),  # null: she has left
+    Column("rule", Text),  # who may page it; null: every verified doctor
+    Column("body", Text, nullable=False),  # JSON: layers, escalation, night
+    Column("version", Integer, nullable=False),  # rises with each change of the row
+    Column("closed", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+role_member = Table(  # who may be on its rota, by her own word
+    "role_member",
+    IDENTITY,
+    Column("role", Text, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
+    _of_doctor(primary_key=True),
+    Column("since", BigInteger),  # null: asked, and has not answered
+    Column("told", Text),  # the layer that she was told she has just now; null: none
+    sqlite_with_rowid=False,
+)
+
+shift_change = Table(  # where the rota does not hold: overrides, swaps, vacation
+    "shift_change",
+    IDENTITY,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, ForeignKey("role.id", ondelete="CASCADE"), nullable=False),
+    Column("layer", Text),  # null: of every layer (vacation)
+    Column("kind", Text, nullable=False),  # override, swap, vacation, until
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("doctor", Text, ForeignKey("doctor.id", ondelete="CASCADE")),  # who is on instead
+    Column("instead_of", Text, ForeignKey("doctor.id", ondelete="CASCADE")),
+    Column("state", Text, nullable=False),  # asked, agreed, declined, withdrawn
+    Column("made", BigInteger, nullable=False),
+    Column("by", Text, ForeignKey("doctor.id", ondelete="SET NULL")),  # whose wish it was
+    Index("shift_change_by_role", "role", "ends"),
+    Index("shift_change_by_doctor", "doctor"),
+    Index("shift_change_by_instead_of", "instead_of"),
+    sqlite_with_rowid=False,
+)
+
+feed = Table(  # what a calendar program reads one's own shifts with
+    "feed",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("secret", LargeBinary, nullable=False, unique=True),  # SHA-256 of the password
+    Column("made", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+available = Table(  # who would be asked now, until when
+    "available",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+reach = Table(  # how a doctor is alerted: an open page, a push subscription, a number
+    "reach",
+    IDENTITY,
+    Column("id", Text, primary_key=True),  # random
+    _of_doctor(),
+    Column("kind", Text, nullable=False),  # open, push, mail, sms, voice
+    Column("mark", LargeBinary, nullable=False),  # keyed hash of the address: none twice
+    Column("sealed", LargeBinary, nullable=False),  # the address and what else is needed
+    Column("trial", LargeBinary),  # SHA-256 of the code that a test alert carries
+    Column("tried", BigInteger),  # when it was sent
+    Column("confirmed", BigInteger),  # when its owner said that the test arrived
+    Column("failed", BigInteger),  # since when nothing gets through
+    Column("used", BigInteger),  # when something last did
+    Index("reach_by_doctor", "doctor", "mark", unique=True),
+    sqlite_with_rowid=False,
+)
+
+alert = Table(  # alerts that wait for their gateway; taken with a lease, each sent once
+    "alert",
+    IDENTITY,
+    Column("id", Text, primary_key=True),  # also its name to gateways
+    _of_doctor(),
+    Column("reach", Text, ForeignKey("reach.id", ondelete="CASCADE"), nullable=False),
+    Column("subject", LargeBinary, nullable=False),  # keyed hash of the page: to cancel all of it
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("leased", BigInteger, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("sent", BigInteger),  # kept until the page is over, so that it can be called off
+    Index("alert_by_time", "sent", "at"),
+    Index("alert_by_subject", "doctor", "subject"),
+    Index("alert_by_reach", "reach"),
+    sqlite_with_rowid=False,
+)
+
+interruption = Table(  # what a doctor was alerted to in the last day: a count, no page
+    "interruption",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("id", LargeBinary, primary_key=True),  # of the letter that brought it
+    Column("at", BigInteger, nullable=False),
+    Column("urgency", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 revocation = Table(  # one row, raised by whatever ends a session or token or changes a doctor
     "revocation",
     IDENTITY,
@@ -354,4 +463,12 @@ identity_audit = Table(  # acts on accounts: each row's hash covers the one befo
     Column("about", Text),
     Column("detail", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+)
+
+duty = Table(  # moderators who are told of urgent reports
+    "duty",
+    IDENTITY,
+    _of_doctor(primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -83,7 +83,7 @@ async def find(
     statement = (
         select(room.c.slug, entry.c.room_id, entry.c.seq, entry.c.at)
         .select_from(entry.join(room, room.c.id == entry.c.room_id))
-        .where(matching, among, entry.c.redacted.is_(None))
+        .where(matching, among, entry.c.redacted.is_(None), entry.c.hidden.is_(None))
         .order_by(entry.c.at.desc(), entry.c.room_id.desc(), entry.c.seq.desc())
         .limit(limit)
     )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.identity_schema import code, doctor, half_session, passkey, recovery_code, totp
+from storage.identity_schema import (
+    available,
+    code,
+    doctor,
+    half_session,
+    passkey,
+    reach,
+    recovery_code,
+    totp,
+)
 
 
 async def close(connection: AsyncConnection, doctor_id: str, now: int) -> None:
@@ -13,7 +22,7 @@ async def close(connection: AsyncConnection, doctor_id: str, now: int) -> None:
     await connection.execute(
         update(doctor).where(doctor.c.id == doctor_id).values(left=now, password=None)
     )
-    for table in (code, half_session, passkey, recovery_code, totp):
+    for table in (available, code, half_session, passkey, reach, recovery_code, totp):
         await connection.execute(delete(table).where(table.c.doctor == doctor_id))
 
 

@@ -62,6 +62,12 @@ async def append(connection: AsyncConnection, entries: Sequence[SealedEntry]) ->
         await connection.execute(head.values(last_seq=entries[-1].seq))
 
 
+async def change(connection: AsyncConnection, doctor_id: str, seq: int, sealed: bytes) -> None:
+    """Another content for an entry of a locked log."""
+    entry = update(me_entry).where(me_entry.c.doctor == doctor_id, me_entry.c.seq == seq)
+    await connection.execute(entry.values(sealed=sealed))
+
+
 async def page(
     connection: AsyncConnection,
     doctor_id: str,

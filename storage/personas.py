@@ -76,6 +76,7 @@ async def last_in_thread(
         entry.c.room_id == room_number,
         entry.c.kind.in_(("say", "consult.open")),
         entry.c.redacted.is_(None),
+        entry.c.hidden.is_(None),
         entry.c.persona.in_(ids),
     )
     if heads is not None:

@@ -223,7 +223,7 @@ _COLUMNS: Sequence[Any] = (
     *(poll.c.room_id, poll.c.seq, poll.c.id, poll.c.choices, poll.c.multiple, poll.c.final),
     *(poll.c.shown, poll.c.closes, poll.c.told, poll.c.casts, poll.c.closed),
 )
-_hidden = entry.c.redacted.is_not(None).label("hidden")
+_hidden = (entry.c.redacted.is_not(None) | entry.c.hidden.is_not(None)).label("hidden")
 _POLLS = select(*_COLUMNS, entry.c.persona, _hidden).select_from(
     poll.join(entry, (entry.c.room_id == poll.c.room_id) & (entry.c.seq == poll.c.seq))
 )

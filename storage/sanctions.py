@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.acts import Step
 from storage.schema import sanction
 
 
@@ -35,6 +36,12 @@ async def add(connection: AsyncConnection, new: Sanction) -> None:
     """Keep a sanction; those that ended before it was made are dropped by the way."""
     await connection.execute(delete(sanction).where(sanction.c.until <= new.at))
     await connection.execute(insert(sanction).values(**asdict(new)))
+
+
+def adding(new: Sanction) -> tuple[Step, ...]:
+    """The same as steps of an act."""
+    ended = delete(sanction).where(sanction.c.until <= new.at)
+    return Step(ended), Step(insert(sanction).values(**asdict(new)))
 
 
 async def in_force(connection: AsyncConnection, now: int) -> tuple[Sanction, ...]:

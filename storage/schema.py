@@ -30,6 +30,10 @@ gate = Table(
     Column("key_check", LargeBinary, nullable=True),  # tells a wrong persona key file at start
 )
 
+WAIVED_SQLITE = "instr(body, x'22776169766564223a') > 0"
+WAIVED_POSTGRESQL = "position(decode('22776169766564223a', 'hex') in body) > 0"
+"""The body has the member "waived": its author said of it that this is not a patient."""
+
 room = Table(
     "room",
     LOUNGE,
@@ -38,6 +42,17 @@ room = Table(
     Column("last_seq", BigInteger, nullable=False, default=0),
     Column("oldest", BigInteger, nullable=False, default=1),
     Column("says", BigInteger, nullable=False, default=0),
+    Column(
+        "slow", Integer, nullable=False, server_default="0"
+    ),  # seconds between one doctor's says
+    Column("frozen", Boolean, nullable=False, server_default=false()),  # reading only
+    Column("moded", BigInteger),  # seq of the entry that last told of either, or of a pin
+    Index(
+        "room_moded",
+        "id",
+        sqlite_where=text("moded IS NOT NULL"),
+        postgresql_where=text("moded IS NOT NULL"),
+    ),
     postgresql_with={"fillfactor": 50},
 )
 
@@ -55,10 +70,20 @@ entry = Table(
     Column("edited", BigInteger),  # seq of the last edit of this say
     Column("redacted", BigInteger),  # seq of the redaction; body and salt are gone
     Column("withdrawn", BigInteger),  # in a consult: seq of its author's withdrawal; the words stay
+    Column(
+        "hidden", BigInteger
+    ),  # seq of the `mod.hide` in force: the words stay, and are served to nobody
+    Column("caution", BigInteger),  # seq of the last `mod.caution` about it
     Column("salt", LargeBinary),
     Column("digest", LargeBinary, nullable=False),  # sha-256 over salt, place and body
     Column("body", LargeBinary),  # JSON of what the kind carries
     Index("entry_by_target", "room_id", "target"),
+    Index(
+        "entry_waived",
+        "at",
+        sqlite_where=text(WAIVED_SQLITE),
+        postgresql_where=text(WAIVED_POSTGRESQL),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -125,9 +150,107 @@ report = Table(
     Column("kind", Text, nullable=False),
     Column("note", Text),
     Column("persona", LargeBinary, nullable=False),  # the reporter, as known in that room only
+    Column("weight", Integer, nullable=False, server_default="1"),  # 0 to 2: how right she has been
     Column("at", BigInteger, nullable=False),
+    Column("claim", LargeBinary),  # keyed hash of report and moderator: whose turn it is
+    Column("claimed_until", BigInteger),
     Column("outcome", Text),  # null while open
+    Column("closed", BigInteger),
     Index("report_open", "outcome", "at"),
+    Index("report_by_entry", "room_id", "seq"),
+)
+
+report_note = Table(  # what moderators wrote to each other about a report
+    "report_note",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("report", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("report_note_by_report", "report", "at"),
+)
+
+evidence = Table(  # what a reported entry said, sealed, until the report is closed
+    "evidence",
+    LOUNGE,
+    Column("report", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+hand = (
+    Table(  # whose hand an act of moderation was: tested with the moderator in hand, never read off
+        "hand",
+        LOUNGE,
+        Column("act", Text, primary_key=True),  # "room seq" of its entry, or a sanction's id
+        Column("salt", LargeBinary, nullable=False),
+        Column("mark", LargeBinary, nullable=False),  # keyed hash of salt and doctor
+        sqlite_with_rowid=False,
+    )
+)
+
+appeal = Table(  # an author asks another moderator to look again
+    "appeal",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("act", Text, nullable=False, unique=True),  # as `hand.act`
+    Column("room_id", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # the entry it is about
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("claim", LargeBinary),
+    Column("claimed_until", BigInteger),
+    Column("outcome", Text),  # null while open; upheld, lifted
+    Column("closed", BigInteger),
+    Index("appeal_open", "outcome", "at"),
+)
+
+pin = Table(
+    "pin",
+    LOUNGE,
+    Column("room_id", Integer, primary_key=True, autoincrement=False),
+    Column("target", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),  # the entry that put it there
+    sqlite_with_rowid=False,
+)
+
+rule = Table(  # looked at before a text is posted
+    "rule",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),  # JSON
+    Column("version", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+waiting = Table(  # a text that a rule holds until a moderator has looked at it, sealed
+    "waiting",
+    LOUNGE,
+    Column("id", Text, primary_key=True),
+    Column("room_id", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("claim", LargeBinary),
+    Column("claimed_until", BigInteger),
+    Index("waiting_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+pulse = (
+    Table(  # a room's minute, for the board; of each room the last is kept, others for two hours
+        "pulse",
+        LOUNGE,
+        Column("room_id", Integer, primary_key=True, autoincrement=False),
+        Column("minute", BigInteger, primary_key=True, autoincrement=False),  # minutes since 1970
+        Column("says", BigInteger),  # the room's count at its end
+        Column(
+            "held", Integer, nullable=False, server_default="0"
+        ),  # texts that guard or rules held
+        Column("waived", Integer, nullable=False, server_default="0"),  # "this is not a patient"
+        Index("pulse_by_minute", "minute"),
+        sqlite_with_rowid=False,
+    )
 )
 
 outbox = Table(  # letters to a doctor's private log, sealed; carried over and dropped by the relay
@@ -240,6 +363,58 @@ due = Table(  # what is to be done at a time, by any process, once
     Column("leased", BigInteger, nullable=False, server_default="0"),  # until when it is somebody's
     Index("due_at", "at"),
     Index("due_by_subject", "subject"),
+    sqlite_with_rowid=False,
+)
+
+page = Table(  # a page to a role, or a question to whoever is free; the words stand in its room's entries
+    "page",
+    LOUNGE,
+    Column("slug", Text, primary_key=True),  # its room
+    Column("room_id", Integer, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),  # page, ask
+    Column("role", Text, nullable=False),  # the role paged; of an ask, the specialty
+    Column("urgency", Text, nullable=False),  # routine, today, now
+    Column("asker", LargeBinary, nullable=False),  # personas of its room, as the next
+    Column("acceptor", LargeBinary),
+    Column("layer", Text),  # which is alerted now; once accepted, in which capacity that was
+    Column("state", Text, nullable=False),  # waiting, sent, accepted, closed, unanswered, withdrawn
+    Column("version", Integer, nullable=False),  # rises with each change of the row
+    Column("formal", Boolean, nullable=False),  # the asker's consent; once accepted, both sides'
+    Column("overridden", Boolean, nullable=False),  # a wait or a cap, with a reason
+    Column("number", Text),  # to call instead, as it was when it was sent
+    Column("policy", Text, nullable=False),  # JSON: the steps, as they were when it was sent
+    Column("step", Integer, nullable=False),  # the last that was taken; -1: none yet
+    Column("until", BigInteger),  # while it waits
+    Column("next", BigInteger),  # when the next step is taken, or the last runs out
+    Column("declined", Integer, nullable=False),  # how many have
+    Column("acknowledged", Integer, nullable=False),  # in a step in which everyone must
+    Column("wanted", Integer),  # of how many; null in any other
+    Column("opened", BigInteger, nullable=False),
+    Column("sent", BigInteger),
+    Column("delivered", BigInteger),
+    Column("seen", BigInteger),
+    Column("accepted", BigInteger),
+    Column("answered", BigInteger),
+    Column("closed", BigInteger),  # however it ended
+    Column("consult", Text),  # what it was widened into
+    Index("page_by_role", "role", "opened"),
+    Index("page_by_state", "state", "opened"),
+    sqlite_with_rowid=False,
+)
+
+alerted = Table(  # whom a page was put to, as known in its room only
+    "alerted",
+    LOUNGE,
+    Column("page", Text, primary_key=True),
+    Column("persona", LargeBinary, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("layer", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("delivered", BigInteger),
+    Column("seen", BigInteger),
+    Column("accepted", BigInteger),  # where everyone must acknowledge, also those who came second
+    Column("declined", BigInteger),
+    Column("reason", Text),  # of a refusal: a code
     sqlite_with_rowid=False,
 )
 

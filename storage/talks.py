@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import LargeBinary, Text, exists, insert, literal, or_, select, update
+from sqlalchemy import LargeBinary, Text, and_, exists, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.acts import PersonaRow, Step
 from storage.consults import PREFIX as CONSULTS
 from storage.entries import Head
+from storage.pages import PREFIX as PAGES
 from storage.schema import persona, room, talk
 
 PREFIX = "talk/"
@@ -90,11 +91,11 @@ async def between(
 
 
 async def heads(connection: AsyncConnection, own: Iterable[str]) -> list[Head]:
-    """The heads of all rooms but talks and consults, and of these."""
+    """The heads of all rooms but talks, consults and pages, and of these."""
     columns = select(room.c.id, room.c.slug, room.c.last_seq, room.c.oldest, room.c.says)
     readable = columns.where(
         or_(
-            room.c.slug.not_like(f"{PREFIX}%") & room.c.slug.not_like(f"{CONSULTS}%"),
+            and_(*(room.c.slug.not_like(f"{each}%") for each in (PREFIX, CONSULTS, PAGES))),
             room.c.slug.in_(list(own)),
         )
     )

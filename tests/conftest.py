@@ -18,6 +18,17 @@ from tests.stores import BOTH, Stores, open_either, wipe
 from web.valkey import EmbeddedValkey
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browsers want the processor while many others wait: files of both kinds come in turn, evenly."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    browsing = [file for file in files if "/browser/" in file]
+    others = [file for file in files if "/browser/" not in file]
+    place = {file: n / len(kind) for kind in (browsing, others) for n, file in enumerate(kind)}
+    items[:] = [item for file in sorted(files, key=place.__getitem__) for item in files[file]]
+
+
 @pytest.fixture(scope="session")
 async def redis_url() -> AsyncIterator[str]:
     """A Redis for all tests together: TEST_REDIS_URL, or our own embedded Valkey."""

@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lounge import muting
 from lounge.doctors import ROLES
-from lounge.muting import Mute
 from storage import applications
+from tests.oncall import role
 from tests.support import Guest, House, Refused, new_cid
 
 STANDINGS = (
@@ -30,6 +29,8 @@ ROOMS = {
     "me": "me",
     "own talk": "",
     "others' talk": "",
+    "own page": "",
+    "others' page": "",
     "consult": "",
     "nowhere": "specialty/astrology",
 }
@@ -95,6 +96,11 @@ def _case() -> dict[str, Any]:
     return {**asked, "cid": new_cid()}
 
 
+def _paged(role_id: str) -> dict[str, Any]:
+    asked = {"role": role_id, "urgency": "now", "text": "Lyse or wait?", "override": "It is now."}
+    return {**asked, "cid": new_cid()}
+
+
 # The order matters: first what leaves things as they are, last what takes words or places away.
 ACTIONS: Mapping[str, Callable[[Place], tuple[str, dict[str, Any]]]] = {
     "join": lambda at: ("join", {"room": at.room}),
@@ -133,6 +139,8 @@ ACTIONS: Mapping[str, Callable[[Place], tuple[str, dict[str, Any]]]] = {
     "tally": lambda at: ("tally", {"room": at.room, "seq": at.poll}),
     "close another's poll": lambda at: ("poll_close", _changing(at, at.poll)),
     "redact another's": lambda at: ("redact", _changing(at, at.others, reason="Not for here.")),
+    "moderate": lambda at: ("moderate", _changing(at, at.others, act="pin")),
+    "appeal": lambda at: ("appeal", _changing(at, at.others, text="I meant it otherwise.")),
     "redact own": lambda at: ("redact", _changing(at, at.own)),
     "retire": lambda at: ("retire", {"room": at.room, "as": "anonymous", "cid": new_cid()}),
     "talk_answer": lambda at: (
@@ -140,18 +148,42 @@ ACTIONS: Mapping[str, Callable[[Place], tuple[str, dict[str, Any]]]] = {
         {"talk": at.room, "accept": True, "cid": new_cid()},
     ),
     "talk_end": lambda at: ("talk_end", {"room": at.room, "cid": new_cid()}),
+    "page_answer": lambda at: (
+        "page_answer",
+        {"room": at.room, "accept": True, "cid": new_cid()},
+    ),
+    "page_mark": lambda at: ("page_mark", {"room": at.room, "mark": "seen"}),
+    "page_end": lambda at: ("page_end", {"room": at.room, "cid": new_cid()}),
+    "page nobody": lambda at: ("page", _paged("nobody")),
+    "ask no specialty": lambda at: (
+        "ask_now",
+        {"specialty": "astrology", "text": "Who is free?", "cid": new_cid()},
+    ),
     "looking": lambda at: ("looking", {"room": at.room, "on": True}),
     "consult": lambda at: ("consult", _case()),
     "leave": lambda at: ("leave", {"room": at.room}),
     "signals": lambda at: ("signals", {"on": True}),
+    "examine": lambda at: ("examine", {"text": "Stable."}),
+    "board": lambda at: ("board", {"on": True}),
     "ping": lambda at: ("ping", {}),
 }
-OF_NO_ROOM = ("consult", "signals", "ping")
+OF_NO_ROOM = ("page nobody", "ask no specialty", "consult", "signals", "examine", "board", "ping")
 DOORS: Mapping[str, tuple[str, str, dict[str, Any] | None]] = {
     "list reports": ("GET", "/api/reports", None),
+    "claim a report": ("POST", "/api/reports/none/claim", None),
+    "list appeals": ("GET", "/api/appeals", None),
+    "claim an appeal": ("POST", "/api/appeals/none/claim", None),
+    "list waived texts": ("GET", "/api/waived", None),
+    "see whether on duty": ("GET", "/api/duty", None),
     "close a report": ("POST", "/api/reports/none/close", {"outcome": "dismissed"}),
+    "read the board": ("GET", "/api/board", None),
     "list sanctions": ("GET", "/api/sanctions", None),
     "lift a sanction": ("DELETE", "/api/sanctions/none", None),
+    "read what is hidden": ("GET", "/api/rooms/specialty/urology/hidden/1", None),
+    "list rules": ("GET", "/api/rules", None),
+    "drop a rule": ("DELETE", "/api/rules/none", None),
+    "list texts that wait": ("GET", "/api/waiting", None),
+    "claim a text that waits": ("POST", "/api/waiting/none/claim", None),
     "list applications": ("GET", "/api/registrar/applications", None),
     "see an application": ("GET", "/api/registrar/applications/none", None),
     "decide on one": (
@@ -210,7 +242,7 @@ async def _place(host: Guest, guest: Guest, room: str) -> Place:
     try:
         await host.join(room)
         place.others = (await host.say(room, "Good evening, all."))["seq"]
-        event = (await host.reaches(room, place.others))[-1]
+        event = await host.hears("event", room=room, seq=place.others)
         place.persona = event["by"]["id"]
         await guest.join(room)
         blind = {"sort": "question"} if room.startswith("consult/") else {}  # else it is sealed
@@ -228,6 +260,8 @@ async def _opened(host: Guest, guest: Guest, house: House, kind: str) -> str:
     if kind == "consult":
         room: str = (await host.ask("consult", **_case()))["consult"]
         return room
+    if kind.endswith("page"):
+        return await _page(host, guest if kind == "own page" else None, house)
     return await _talk(host, guest if kind == "own talk" else None, house)
 
 
@@ -242,6 +276,15 @@ async def _talk(host: Guest, guest: Guest | None, house: House) -> str:
     return talk
 
 
+async def _page(host: Guest, guest: Guest | None, house: House) -> str:
+    """A page of hers that the host has accepted, or one of somebody else's."""
+    other = guest or await house.guest("chiara")
+    on_call = await role(house, {"primary": ["host"]})
+    room: str = (await other.ask("page", **_paged(on_call)))["room"]
+    await host.ask("page_answer", room=room, accept=True, cid=new_cid())
+    return room
+
+
 async def _put(house: House, somebody: Somebody, standing: str) -> None:
     """From now on she stands so."""
     lounge = house.lounge
@@ -250,9 +293,8 @@ async def _put(house: House, somebody: Somebody, standing: str) -> None:
     if standing == "open":
         return
     if standing == "muted":
-        moderator = next(g for g in lounge.door.guests() if "moderator" in g.doctor.roles).doctor
-        mute = Mute(somebody.places["world"].own, minutes=60, reason="other", everywhere=True)
-        await muting.mute_author(lounge, moderator, "world", mute)
+        own = somebody.places["world"].own
+        await house.moderate("mute", "world", own, minutes=60, everywhere=True)
         return
     async with lounge.doctors._revoking() as connection:
         if standing == "not accepted":

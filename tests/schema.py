@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -33,6 +34,11 @@ _ANSWERS = {
     "writing": "Noted",
     "signals": "Noted",
     "consult": "Consulted",
+    "ask_now": "AskedNow",
+    "page": "Paged",
+    "page_answer": "Done",
+    "page_mark": "Noted",
+    "page_end": "Changed",
     "looking": "Noted",
     "face": "Faced",
     "preview": "Previewed",
@@ -46,6 +52,10 @@ _ANSWERS = {
     "decide": "Changed",
     "outcome": "Concluded",
     "receipt": "ReceiptAsked",
+    "board": "Boarded",
+    "moderate": "Moderated",
+    "examine": "Examined",
+    "appeal": "Done",
     "ping": "Pong",
 }
 _EVENTS = {
@@ -55,6 +65,12 @@ _EVENTS = {
     "redact": "RedactEvent",
     "react": "ReactEvent",
     "end": "EndEvent",
+    "mod.hide": "ModHideEvent",
+    "mod.restore": "ModRestoreEvent",
+    "mod.caution": "ModCautionEvent",
+    "mod.mode": "ModModeEvent",
+    "mod.pin": "ModPinEvent",
+    "mod.close": "ModCloseEvent",
     "consult.reveal": "ConsultRevealEvent",
     "consult.merge": "ConsultMergeEvent",
     "poll.open": "PollOpenEvent",
@@ -67,8 +83,11 @@ _EVENTS = {
     "consult.open": "ConsultOpenEvent",
     "consult.card": "ConsultCardEvent",
     "consult.update": "ConsultUpdateEvent",
+    "page.open": "PageOpenEvent",
+    "page.update": "PageUpdateEvent",
+    "page.widened": "PageWidenedEvent",
 }
-_FRAMES = {"seen": "SeenBy", "writing": "WritingBy"}
+_FRAMES = {"seen": "SeenBy", "writing": "WritingBy", "board": "BoardNews"}
 """Those that are not called as their op: a command is."""
 _DOCUMENT: dict[str, Any] = copy.deepcopy(schemas.asyncapi())
 
@@ -95,9 +114,24 @@ def shape_of(frame: dict[str, Any], asked: dict[Any, str]) -> str:
 
 def _validator(name: str) -> Draft202012Validator:
     if name not in _VALIDATORS:
-        reference = {"$ref": f"#/components/schemas/{name}", "components": _CLOSED}
-        _VALIDATORS[name] = Draft202012Validator(reference)
+        _VALIDATORS[name] = Draft202012Validator(_whole(name))
     return _VALIDATORS[name]
+
+
+@cache
+def _whole(name: str) -> Any:
+    """The schema of that name with others in the place of references: those are looked up slowly."""
+    return _inlined(_CLOSED["schemas"][name])
+
+
+def _inlined(node: Any) -> Any:
+    if isinstance(node, dict):
+        rest = {key: _inlined(node[key]) for key in node if key != "$ref"}
+        if "$ref" not in node:
+            return rest
+        other = _whole(node["$ref"].removeprefix("#/components/schemas/"))
+        return {**rest, "allOf": [other, *rest.get("allOf", ())]} if rest else other
+    return [_inlined(each) for each in node] if isinstance(node, list) else node
 
 
 def _closed(node: Any) -> Any:

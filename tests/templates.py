@@ -9,6 +9,7 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+from lounge.settings import Settings
 from storage.database import Database
 from storage.migrations import Store, upgrade
 from tests.postgres import drop_database, fresh_database, waited
@@ -20,6 +21,19 @@ async def upgraded(database: Database, store: Store) -> None:
         shutil.copyfile(_file(store), database.path)
     else:
         await upgrade(database, store)
+
+
+async def laid(settings: Settings) -> None:
+    """The stores of a lounge that is to open, upgraded already, where they are SQLite and not there yet."""
+    for url, store in _stores(settings):
+        if url.startswith("sqlite"):
+            database = Database(url)
+            await upgraded(database, store)
+            await database.close()
+
+
+def _stores(settings: Settings) -> tuple[tuple[str, Store], ...]:
+    return (settings.database_url, "lounge"), (settings.identity_url, "identity")
 
 
 def fresh_store(postgres_url: str, store: Store) -> str:

@@ -23,6 +23,7 @@ from lounge.events import rfc3339
 from lounge.settings import Settings
 from storage.database import Database
 from tests.stores import START, Stores, add_ana, open_stores
+from tests.support import http_client
 from web.accounts import browser_of, routes
 
 SITE = "http://localhost:8000"
@@ -78,7 +79,7 @@ def client(house: House, site: str = SITE, **headers: str) -> httpx2.AsyncClient
     """A browser without cookies yet; `origin` is what its page came from."""
     headers = {"origin": site, "user-agent": FIREFOX, **headers}
     transport = httpx2.ASGITransport(app=With(house))
-    return httpx2.AsyncClient(transport=transport, base_url=site, headers=headers)
+    return http_client(transport=transport, base_url=site, headers=headers)
 
 
 @pytest.fixture

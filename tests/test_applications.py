@@ -24,7 +24,7 @@ from lounge.settings import Settings
 from storage.database import Database
 from tests.credentials import ANA, Desk, Said, desk_of, institution, register
 from tests.stores import Stores, doctor_by, open_stores, wipe
-from tests.support import Guest, open_house, until
+from tests.support import Guest, http_client, open_house, until
 from web import accounts, applications, registrar
 from web.pages import SecurityHeaders
 
@@ -92,9 +92,7 @@ async def visitor(desk: Desk) -> AsyncIterator[httpx2.AsyncClient]:
 
 def client(desk: Desk, **headers: str) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=With(desk))
-    return httpx2.AsyncClient(
-        transport=transport, base_url=SITE, headers={"origin": SITE, **headers}
-    )
+    return http_client(transport=transport, base_url=SITE, headers={"origin": SITE, **headers})
 
 
 async def joined(desk: Desk, visitor: httpx2.AsyncClient, **changes: Any) -> dict[str, Any]:

@@ -418,10 +418,11 @@ async def faulty(quick: None) -> AsyncIterator[Faulty]:
 
 async def test_while_redis_is_stopped_it_is_not_up_and_afterwards_it_is(faulty: Faulty) -> None:
     buses = (faulty.ours.bus, faulty.other.bus)
+    enough = {bus: bus.canaries_missed + channels.bus.CANARIES for bus in buses}
     stopped = await faulty.signal(signal.SIGSTOP)
     try:
-        await until(lambda: all(bus.canaries_missed >= channels.bus.CANARIES for bus in buses))
-        assert not any(bus.is_up for bus in buses)
+        # A canary that came before may be read late: then it is up for one look more.
+        await until(lambda: all(b.canaries_missed >= enough[b] and not b.is_up for b in buses))
     finally:
         os.kill(stopped.pid, signal.SIGCONT)
     await until(lambda: all(bus.is_up for bus in buses))  # on its old line, or on a new one
@@ -429,9 +430,9 @@ async def test_while_redis_is_stopped_it_is_not_up_and_afterwards_it_is(faulty: 
 
 
 async def test_a_dead_line_is_noticed_and_a_new_one_made(faulty: Faulty) -> None:
+    enough = faulty.ours.bus.canaries_missed + channels.bus.CANARIES
     faulty.line.blackhole()
-    await until(lambda: faulty.ours.bus.canaries_missed >= channels.bus.CANARIES)
-    assert not faulty.ours.bus.is_up
+    await until(lambda: faulty.ours.bus.canaries_missed >= enough and not faulty.ours.bus.is_up)
     assert faulty.other.bus.is_up
     faulty.line.heal()
     await until(lambda: faulty.ours.bus.resubscribed > 0)
@@ -527,9 +528,11 @@ async def test_a_canary_said_again_by_somebody_else_is_none(faulty: Faulty) -> N
 async def test_one_outage_is_one_line_of_the_log(faulty: Faulty) -> None:
     with structlog.testing.capture_logs() as lines:
         faulty.line.blackhole()
+        await until(lambda: any(line["event"] == "bus lost" for line in lines))
+        lines.clear()  # a slow machine may have told of an outage before this one
         attempts = faulty.line.made + 3
         await until(lambda: faulty.line.made >= attempts)
-    assert [line["event"] for line in lines] == ["bus lost"]
+    assert [line["event"] for line in lines] == []
 
 
 @pytest.mark.parametrize("seed", range(3))

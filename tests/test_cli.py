@@ -142,6 +142,8 @@ def test_a_replayed_conversation_is_exported_and_found_beside_the_running_server
     hits = [line.split("\t") for line in lounge("search", "anticoagulate").stdout.splitlines()]
     assert ("specialty/cardiology", "1") in [(room, seq) for room, seq, *_ in hits]
     assert lounge("token", "ana@demo.invalid").stdout.startswith("lounge_")
+    assert lounge("purge").stdout.count("written anew") == 2
+    assert lounge("search", "anticoagulate").stdout.count("\n") == len(hits)
     server.signal(signal.SIGTERM)
     assert server.exit_code() == 0
 

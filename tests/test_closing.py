@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from lounge.clock import now_ms
 from lounge.closing import ASKED_AFTER_MS
 from storage.due import Due
 from storage.schema import consult as consult_table
 from storage.schema import due
-from tests.support import PATIENCE_SECONDS, Guest, House, new_cid, open_house
+from tests.casebook import doctor, open_casebook
+from tests.support import PATIENCE_SECONDS, Guest, House, new_cid
 
 DID = "Heparin alone, and an echo in the morning."
 
 
 @pytest.fixture(scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncIterator[House]:
-    folder: Path = tmp_path_factory.mktemp("closing")
-    async with open_house(folder, redis_url) as house:
-        await house.fill_crowd()
-        house.lounge.limits._lifted = True  # Ana opens more cases here than a doctor may in an hour
+    async with open_casebook(tmp_path_factory.mktemp("closing"), redis_url) as house:
         yield house
-    _HERE.clear()
-
-
-async def doctor(house: House, name: str, *rooms: str) -> Guest:
-    """One connection each for all tests: a doctor may have twenty."""
-    if name not in _HERE:
-        _HERE[name] = await house.guest(name)
-    for room in rooms:
-        await _HERE[name].join(room)
-    return _HERE[name]
-
-
-_HERE: dict[str, Guest] = {}
 
 
 async def case(house: House, name: str = "ana", **more: Any) -> tuple[Guest, str]:
@@ -172,6 +156,24 @@ async def test_only_the_author_closes_a_case_and_only_a_case(house: House) -> No
     assert (await decides(ana, room))["seq"]
 
 
+async def test_in_a_case_that_a_moderator_closed_nothing_is_decided_or_told(house: House) -> None:
+    ana, room = await unsealed(house)
+    await house.moderate("close", room, 1)
+    done = {"room": room, "did": DID, "helped": [], "cid": new_cid()}
+    assert (await ana.refused("decide", **done))["code"] == "frozen"
+    told = {"room": room, "text": "Well.", "cid": new_cid()}
+    assert (await ana.refused("outcome", **told))["code"] == "frozen"
+
+
+async def test_no_case_is_put_to_a_room_that_is_frozen(house: House) -> None:
+    asked = {"question": "Stent?", "specialties": ["urology"], "cid": new_cid()}
+    ana = await doctor(house, "ana")
+    await house.moderate("freeze", "specialty/urology", 1)
+    assert (await ana.refused("consult", **asked))["code"] == "frozen"
+    await house.moderate("freeze", "specialty/urology", 1, on=False)
+    assert (await ana.ask("consult", **asked))["consult"]
+
+
 @pytest.mark.parametrize(
     ("did", "code"),
     [
@@ -216,7 +218,7 @@ async def test_the_author_stays_who_opened_the_case_whatever_she_wears_later(
 
 
 async def test_the_author_is_asked_for_the_outcome_once_a_week_later(house: House) -> None:
-    before = time.time_ns() // 1_000_000
+    before = now_ms()
     ana, room = await unsealed(house)
     await decides(ana, room)
     (at,) = await reminders(house, room)

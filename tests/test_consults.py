@@ -16,7 +16,6 @@ from sqlalchemy import select
 from lounge import consults, first_opinions, looking
 from lounge.consults import state
 from lounge.limits import CONSULTS
-from lounge.muting import Mute, mute_author
 from storage import consults as rows
 from storage import due, entries
 from storage.acts import Act, Elsewhere, Missed, Outcome
@@ -163,6 +162,11 @@ async def test_the_country_has_a_card_only_where_the_badge_tells_the_country(hou
         places = {each.room_id for each in await rows.cards(connection, hidden)}
     asked = [await house.lounge.conversation.number(f"specialty/{s}") for s in CASE["specialties"]]
     assert places == set(asked)
+    await house.moderate("freeze", "country/ca", 1)
+    frozen = await put(ana, exact=True)
+    await house.moderate("freeze", "country/ca", 1, on=False)
+    async with house.lounge.database.reading() as connection:
+        assert {each.room_id for each in await rows.cards(connection, frozen)} == set(asked)
 
 
 async def test_the_face_chosen_for_a_case_is_worn_in_its_room(house: House) -> None:
@@ -413,16 +417,13 @@ async def test_a_case_that_a_moderator_hides_is_gone_wherever_it_was_announced(
 
 
 async def test_whoever_is_muted_in_the_room_of_a_specialty_asks_it_nothing(house: House) -> None:
-    ana, moira = await house.guest(new("ana"), "specialty/urology"), await house.guest("moira")
+    ana = await house.guest(new("ana"), "specialty/urology")
     said = await ana.say("specialty/urology", "Advertising.")
-    mute = Mute(said["seq"], minutes=60, reason="advertising", everywhere=False)
-    moderator = next(g for g in house.lounge.door.guests() if "moderator" in g.doctor.roles)
-    await mute_author(house.lounge, moderator.doctor, "specialty/urology", mute)
+    await house.moderate("mute", "specialty/urology", said["seq"], minutes=60)
     asked = {"question": "Buy?", "cid": new_cid()}
     refused = await ana.refused("consult", specialties=["cardiology", "urology"], **asked)
     assert refused["code"] == "muted"
     await put(ana, specialties=["cardiology"])
-    assert moira.welcome
 
 
 async def test_those_without_an_opinion_rise_by_urgency_and_then_by_waiting(house: House) -> None:

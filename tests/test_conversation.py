@@ -219,6 +219,7 @@ async def test_a_report_reaches_the_moderators(house: House) -> None:
         assert [(each["kind"], each["event"]["text"]) for each in ours] == [
             ("advertising", "buy my course")
         ]
+        await moira.post(f"/api/reports/{ours[0]['id']}/claim")
         closed = await moira.post(f"/api/reports/{ours[0]['id']}/close", json={"outcome": "upheld"})
         assert closed.status_code == 204
     async with house.http(await house.token("ben")) as ben_http:

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from lounge.advice import MOST_CORRECTIONS, PLAN
 from lounge.belongings import Belongings
 from lounge.words import LANGUAGES, catalogue
+from storage.schema import lounge_audit
 from tests.backends import addresses
 from tests.stores import SQLITE_FIRST
-from tests.support import Guest, House, new_cid, open_house
+from tests.support import CAST, Guest, House, new_cid, open_house
 from tests.test_attendance import Shown
 
 WORLD = "world"
@@ -170,12 +172,37 @@ async def test_what_is_withdrawn_is_answered_but_neither_changed_nor_reacted_to(
     await chiara.say(room, "Why?", reply_to=said["seq"])
 
 
+@pytest.mark.parametrize("in_case", [False, True])
+async def test_why_it_is_taken_back_is_said_by_who_may_speak(house: House, in_case: bool) -> None:
+    room = (await _case(house))[1] if in_case else "bench/1"
+    ben = await house.guest("ben", room)
+    said = await ben.say(room, "Stop the metformin.")
+    taking = {"room": room, "seq": said["seq"]}
+    await house.moderate("mute", room, said["seq"], minutes=60)
+    refused = await ben.refused("redact", **taking, cid=new_cid(), reason="Listen to me.")
+    assert refused["code"] == "muted"
+    assert await _withdraw(ben, room, said["seq"])
+
+
+async def test_why_it_is_taken_back_is_held_against_the_rules(house: House) -> None:
+    ben = await house.guest("ben", WORLD)
+    said = await ben.say(WORLD, "Stop the metformin.")
+    test = {"kind": "pattern", "pattern": "minerva"}
+    rule = {"name": "Adverts", "reason": "advertising", "words": "No.", "test": test}
+    await house.doctor("mara", **CAST["moira"])
+    async with house.http(await house.token("mara")) as mara:
+        made = await mara.post("/api/rules", json={**rule, "action": "block", "rooms": [WORLD]})
+        assert made.status_code == 201, made.text
+    taking = {"room": WORLD, "seq": said["seq"], "reason": "Take minerva."}
+    assert (await ben.refused("redact", **taking, cid=new_cid()))["code"] == "blocked"
+
+
 async def test_only_a_moderator_removes_words_and_then_all_of_them(house: House) -> None:
     _, room = await _case(house)
     ben, moira = await house.guest("ben", room), await house.guest("moira", room)
-    corrected = await ben.say(room, "Ask Mrs Oddname.")
+    corrected = await ben.say(room, "Ask Mrs Oddname.", not_patient=True)
     edit = await _edit(ben, room, corrected["seq"], "Ask the patient.")
-    withdrawn = await ben.say(room, "Mrs Oddname again.")
+    withdrawn = await ben.say(room, "Mrs Oddname again.", not_patient=True)
     await _withdraw(ben, room, withdrawn["seq"])
     for said in (corrected, withdrawn):
         hidden = {"room": room, "seq": said["seq"], "cid": new_cid(), "reason": "A name."}
@@ -187,6 +214,10 @@ async def test_only_a_moderator_removes_words_and_then_all_of_them(house: House)
     await house.lounge.database.tidy()
     kept = b"".join(each.read_bytes() for each in house.settings.data.glob("lounge.db*"))
     assert b"Oddname" not in kept
+    async with house.lounge.database.reading() as connection:
+        noted = str((await connection.execute(select(lounge_audit))).all())
+    assert "entry.hidden" in noted
+    assert "A name." not in noted
 
 
 @pytest.mark.parametrize("by_card", [False, True])
@@ -214,7 +245,8 @@ async def test_a_moderator_hides_a_pool_and_what_was_made_of_it(house: House) ->
     moira = await house.guest("moira", room)
     for name, label in (("ben", "Gout"), ("chiara", "Gouty arthritis"), ("denis", "Sepsis")):
         guest = await house.guest(name, room)
-        opinion = {"ranked": [label], "why": "As Mr Oddname had.", "cid": new_cid()}
+        opinion: dict[str, object] = {"ranked": [label], "why": "As Mr Oddname had."}
+        opinion |= {"cid": new_cid(), "not_patient": True}
         await guest.ask("opine", room=room, **opinion)
     await ana.ask("unseal", room=room, cid=new_cid())
     reveal = (await ana.hears("event", room=room, kind="consult.reveal"))["seq"]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from lounge import demo
+from lounge import demo, scenes
 from lounge.demo import CAST, NotForShow, synthetic
 from lounge.errors import Refusal
+from lounge.oncall.alerts import Alerts
+from lounge.oncall.gateway import Gateway
+from lounge.oncall.outside import Outside
+from lounge.oncall.push import Push
+from lounge.oncall.reach import Reaches
 from tests.stores import START, Stores, add_ana
+from tests.support import open_house
 
 
 async def test_each_badge_of_the_cast_is_shared_by_five(stores: Stores) -> None:
@@ -32,6 +39,38 @@ async def test_filling_again_and_at_once_adds_nobody(stores: Stores) -> None:
     assert await doctors.verified_ids() == before
     doctors.close()
     assert len(before) == 5 + 6 * demo.COLLEAGUES
+
+
+async def test_whoever_is_on_call_is_reached_by_one_letter(stores: Stores) -> None:
+    await demo.fill(stores.identity, now=START)
+    ways = _ways(stores)
+    await asyncio.gather(*(demo.reach(stores.identity, ways) for _ in range(2)))
+    for each in CAST:
+        hers = await ways.of(await demo.doctor_id(stores.identity, each))
+        assert [(way.row.kind, way.works) for way in hers] == [("mail", True)] * each.verified
+
+
+async def test_a_demonstration_begins_with_something_for_its_moderator(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with open_house(tmp_path, redis_url, demo=True) as house:
+        assert await scenes.play(house.lounge)
+        assert not await scenes.play(house.lounge)
+        async with house.http(origin=house.url) as moira:
+            assert (await moira.post("/api/demo", json={"id": "moderator"})).status_code == 200
+            rooms = (await moira.get("/api/board")).json()["rooms"]
+            waived = (await moira.get("/api/waived")).json()
+            reports = (await moira.get("/api/reports")).json()["reports"]
+    lines = {each["room"]: each for each in rooms}
+    assert lines[scenes.ICU]["hidden_pending"] == 1
+    assert lines[scenes.ICU]["reports"]["urgent"] >= 2
+    assert lines[scenes.HOUSE]["reports"]["open"] == 1
+    assert lines[scenes.FAR]["holds"] == 1
+    assert lines[scenes.FAR]["mode"]["slow"] == 30
+    assert lines["specialty/infectious-diseases"]["waiting"] == 1
+    assert [sum(each["room"] == scenes.HERE for each in part) for part in waived.values()] == [1]
+    disputed = {each["seq"] for each in reports if each["event"].get("caution")}
+    assert len(disputed) == 1
 
 
 async def test_real_doctors_are_never_mixed_with_made_up_ones(stores: Stores) -> None:
@@ -69,3 +108,16 @@ def test_where_the_cast_is_a_few_are_spread_over_its_badges() -> None:
     assert {(each.specialty, each.country) for each in made} == {
         (member.specialty, member.country) for member in CAST
     }
+
+
+def _ways(stores: Stores) -> Reaches:
+    outside = Outside()
+    push = Push(stores.keys.identity, (), "house@heart.example", outside)
+    return Reaches(
+        identity=stores.identity,
+        keys=stores.keys,
+        push=push,
+        gateway=Gateway(None, [], outside),
+        alerts=Alerts(stores.keys),
+        wake=lambda: None,
+    )

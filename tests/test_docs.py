@@ -13,8 +13,8 @@ from limits import RateLimitItem
 from prometheus_client.parser import text_string_to_metric_families
 
 from lounge import errors, events, limits, opening
-from lounge.conversation import REPORT_KINDS
 from lounge.errors import Close, Code
+from lounge.moderating.reports import KINDS as REPORT_KINDS
 from lounge.settings import Settings
 from lounge.words import catalogue
 from storage.identity_schema import IDENTITY
@@ -38,6 +38,9 @@ SHAPES: Mapping[str, type] = {
     "badge": events.Badge,
     "by": events.By,
     "role": events.Role,
+    "office": events.Office,
+    "hidden": events.Hidden,
+    "caution": events.Caution,
     "present": events.Present,
     "crowd": wire.CrowdBand,
     "mode": events.Mode,
@@ -45,8 +48,12 @@ SHAPES: Mapping[str, type] = {
     "opinion": events.Opinion,
     "pooled": events.Pooled,
     "cell": events.Cell,
+    "board room": wire.BoardRoom,
+    "room reports": wire.BoardReports,
     "mark": wire.Stretch,
     "state": events.ConsultState,
+    "page state": events.PageState,
+    "stamps": events.PageStamps,
 }
 FORBIDDEN = (
     *(r"/work/", r"/home/", r"/root\b", r"/opt/", r"/tmp/", r"\bshared/"),

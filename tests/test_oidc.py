@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -14,17 +13,17 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from lounge.clock import now_ms
 from lounge.credentials import houses
 from lounge.credentials.claims import Claim
 from lounge.credentials.oidc import Answer
 from lounge.credentials.providers import Provider, read_providers
 from lounge.credentials.records import claim_of
-from lounge.credentials.trust import trust
 from lounge.credentials.verification import VerificationFileError
 from storage import officers, oidc_links, sanctions
 from tests.processes import Running
 from tests.stores import Clock
-from tests.support import PATIENCE_SECONDS, House, open_house
+from tests.support import PATIENCE_SECONDS, House, http_client, open_house
 
 HOSPITAL = """
 [[oidc]]
@@ -61,16 +60,16 @@ class Others:
     url: str
 
     async def knows(self, subject: str, **claims: Any) -> None:
-        async with httpx2.AsyncClient(verify=trust()) as client:
+        async with http_client() as client:
             (await client.put(f"{self.url}/users/{subject}", json=claims)).raise_for_status()
 
     async def removes(self, subject: str) -> None:
         """Nothing that was given out for her is good any more."""
-        async with httpx2.AsyncClient(verify=trust()) as client:
+        async with http_client() as client:
             (await client.post(f"{self.url}/users/{subject}/revoke-tokens")).raise_for_status()
 
     async def shut(self, method: str) -> None:
-        async with httpx2.AsyncClient(verify=trust()) as client:
+        async with http_client() as client:
             await client.request(method, f"{self.url}/shut")
 
 
@@ -118,7 +117,7 @@ async def ana_at(house: House, others: Others, **claims: Any) -> tuple[str, str]
 
 def browser_for(house: House) -> httpx2.AsyncClient:
     """One that keeps its cookies."""
-    return httpx2.AsyncClient(base_url=house.url, timeout=PATIENCE_SECONDS, verify=trust())
+    return http_client(base_url=house.url, timeout=PATIENCE_SECONDS)
 
 
 async def go(
@@ -135,7 +134,7 @@ async def leave(
     """The address that the provider sends her back to."""
     started = await browser.get(f"/api/oidc/{provider}/start", params=asked)
     assert started.status_code == 303
-    async with httpx2.AsyncClient(verify=trust()) as there:
+    async with http_client() as there:
         signed_in = await there.post(started.headers["location"], data={"sub": subject})
     location: str = signed_in.headers["location"]
     return location
@@ -263,7 +262,7 @@ async def test_what_was_said_is_good_once_as_long_while_the_provider_is_away(
     async with browser_for(house) as browser:
         await go(browser, subject)
     claim, hospital = await claimed(house, email), house.lounge.houses["hospital"]
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     await others.shut("PUT")
     try:
         for hours, verdict in ((1, "agrees"), (25, "agrees"), (49, "away")):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
@@ -15,9 +14,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from lounge.clock import now_ms
 from lounge.counting import CLOSE, COUNT, Counting
 from lounge.house_acts import HouseActs
-from lounge.muting import Mute, mute_author
 from storage import due, polls, schema
 from storage.acts import Missed
 from storage.database import Database
@@ -274,10 +273,7 @@ async def test_who_is_muted_neither_asks_nor_votes(house: House) -> None:
     asked = await Asked.by_ana(house)
     ben = await house.guest("loud", ROOM)
     said = await ben.say(ROOM, "Buy my book.")
-    await house.guest("moira", ROOM)
-    moderator = next(g for g in house.lounge.door.guests() if "moderator" in g.doctor.roles).doctor
-    mute = Mute(said["seq"], minutes=60, reason="advertising", everywhere=False)
-    await mute_author(house.lounge, moderator, ROOM, mute)
+    await house.moderate("mute", ROOM, said["seq"], minutes=60)
     assert await asked.refused(ben, 0) == "muted"
     question = {"question": "What first?", "choices": CHOICES, "cid": new_cid()}
     assert (await ben.refused("poll", room=ROOM, **question))["code"] == "muted"
@@ -317,7 +313,7 @@ async def test_when_its_time_is_over_nobody_votes_though_it_is_not_yet_ended(
 ) -> None:
     asked = await Asked.by_ana(house, closes_in=1)
     ben = await asked.voter()
-    monkeypatch.setattr(house.lounge.polls, "_clock", lambda: time.time_ns() // 1_000_000 + 60_000)
+    monkeypatch.setattr(house.lounge.polls, "_clock", lambda: now_ms() + 60_000)
     assert await asked.refused(ben, 1) == "frozen"
     assert await asked.tally(ben) == {"votes": 0}
 

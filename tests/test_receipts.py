@@ -18,8 +18,9 @@ from lounge.receipts import ReceiptFault, adviser, case_text, check
 from storage import consents
 from storage.schema import consent
 from tests.acts import act, new_room, settled, writing
+from tests.casebook import doctor, open_casebook
 from tests.stores import Stores
-from tests.support import Guest, House, new_cid, open_house
+from tests.support import Guest, House, new_cid
 from web.desk import main
 
 QUESTION = "Lyse this embolus a week after a stroke?"
@@ -28,24 +29,8 @@ ANSWER = "Heparin first: the stroke is too recent. É."
 
 @pytest.fixture(scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncIterator[House]:
-    folder: Path = tmp_path_factory.mktemp("receipts")
-    async with open_house(folder, redis_url) as house:
-        await house.fill_crowd()
-        house.lounge.limits._lifted = True  # Ana opens more cases here than a doctor may in an hour
+    async with open_casebook(tmp_path_factory.mktemp("receipts"), redis_url) as house:
         yield house
-    _HERE.clear()
-
-
-async def doctor(house: House, name: str, *rooms: str) -> Guest:
-    """One connection each for all tests: a doctor may have twenty."""
-    if name not in _HERE:
-        _HERE[name] = await house.guest(name)
-    for room in rooms:
-        await _HERE[name].join(room)
-    return _HERE[name]
-
-
-_HERE: dict[str, Guest] = {}
 
 
 class Thread:

@@ -10,15 +10,16 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Literal, get_args
 
 import httpx2
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from lounge.clock import now_ms
 from lounge.doctors import Doctors
 from lounge.errors import REVOKED, SIGNED_OUT
 from lounge.opening import Lounge
@@ -100,10 +101,10 @@ class Office(Doctors):
     async def suspend(self, doctor_id: str) -> None:
         """As the operator, or a register that says so."""
         async with self._revoking() as connection:
-            await applications.set_state(connection, doctor_id, "suspended", None, now=_now())
+            await applications.set_state(connection, doctor_id, "suspended", None, now=now_ms())
 
     async def move_gate(self) -> int:
-        self.committed[asyncio.current_task()] = _now()
+        self.committed[asyncio.current_task()] = now_ms()
         if self.dies:
             raise StorageError("cut off")
         return await super().move_gate()
@@ -252,7 +253,7 @@ async def _revoke(office: Office, trial: Trial) -> None:
         await office.suspend(trial.doctor_id)
     else:
         await office.set_verified(trial.doctor_id, False)
-    trial.committed, trial.done = office.committed[asyncio.current_task()], _now()
+    trial.committed, trial.done = office.committed[asyncio.current_task()], now_ms()
 
 
 def _judge(trial: Trial, log: list[Entry]) -> None:
@@ -291,9 +292,11 @@ async def test_a_house_back_from_a_pause_sends_nothing_before_it_has_checked(
     live = town.first.lounge.hub.live(room)
     assert live is not None
     await until(lambda: live.ring.head == len(said))
-    for guest in (ana, ben.guest):
-        await guest.ask("ping")
-        assert room not in guest.events
+    await ana.ask("ping")
+    with suppress(ConnectionClosedError):  # a check that was under way may have found him
+        await ben.guest.ask("ping")
+    assert room not in ana.events
+    assert room not in ben.guest.events
     may_check.set()
     heard = await ana.reaches(room, len(said))
     assert [event["id"] for event in heard] == [each["id"] for each in said]
@@ -368,7 +371,7 @@ async def test_after_a_crash_between_the_stores_the_next_check_ends_it_all_the_s
         async with asyncio.timeout(30):
             while await _epoch(town.first.lounge.database) != meant:
                 await asyncio.sleep(0.01)
-        moved = _now()
+        moved = now_ms()
         await asyncio.wait_for(asyncio.gather(acting, listening), 30)
     ana = await town.first.guest("ana", room)
     last = await ana.say(room, "The last word.")
@@ -432,7 +435,3 @@ def _unreadable() -> Any:
 
 def _unique(name: str) -> str:
     return f"{name} {secrets.token_hex(4)}".replace(" ", "-")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

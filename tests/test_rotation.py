@@ -174,6 +174,8 @@ def test_each_is_known_by_a_label_that_something_is_sealed_under() -> None:
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "lounge").rglob("*.py"))
     source = source.replace((ROOT / "lounge" / "rotation.py").read_text("utf-8"), "")
     named = set(
-        re.findall(r'^_(?:LABEL|ENTRY|LETTER)(?:, _\w+)* = "([^"]+)"', source, re.MULTILINE)
+        re.findall(
+            r'^_(?:LABEL|ENTRY|LETTER|CALL|ADDRESS)(?:, _\w+)* = "([^"]+)"', source, re.MULTILINE
+        )
     )
     assert {each.label for each in SEALED} <= named

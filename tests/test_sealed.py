@@ -25,8 +25,9 @@ from starlette.routing import Route
 
 from lounge.exporting import export
 from storage.schema import LOUNGE
+from tests.byte_search import found_in
 from tests.support import Guest, House, Refused, new_cid, open_house
-from tests.test_leaks import _monitored, found_in
+from tests.test_leaks import _monitored
 from web import app as application
 from web.valkey import EmbeddedValkey
 

@@ -77,6 +77,11 @@ async def following(
         yield Stream(got)
 
 
+def ops(frames: list[dict[str, Any]]) -> list[str]:
+    """What they are, in order; without the news of other rooms, which comes at its own times."""
+    return [frame["op"] for frame in frames if frame["op"] != "rooms"]
+
+
 async def poll(
     house: House, name: str, *joins: dict[str, Any], **other: Any
 ) -> list[dict[str, Any]]:
@@ -151,7 +156,7 @@ async def test_two_streams_one_after_the_other_make_one_run(house: House) -> Non
     resumed = {"room": room, "since": last["seq"], "last": last["id"]}
     async with following(house, "ana", resumed, {"room": OTHER}, welcome=False) as again:
         await again.until("live", room=room)
-    assert again.frames[0]["op"] == "ok"
+    assert ops(again.frames)[0] == "ok"
     assert stream.events(room) + again.events(room) == list(range(1, 11))
 
 
@@ -160,8 +165,8 @@ async def test_polls_give_what_is_new_and_end(house: House) -> None:
     ben = await house.guest("ben", room)
     await ben.say(room, "one")
     first = await poll(house, "ana", {"room": room, "since": 0})
-    assert [frame["op"] for frame in first] == ["welcome", "ok", "event", "live"]
-    event = first[2]
+    assert ops(first) == ["welcome", "ok", "event", "live"]
+    event = next(frame for frame in first if frame["op"] == "event")
     cursor = {"room": room, "since": event["seq"], "last": event["id"]}
     waiting = asyncio.create_task(poll(house, "ana", cursor, welcome=False))
     live = house.lounge.hub.live(room)
@@ -169,7 +174,7 @@ async def test_polls_give_what_is_new_and_end(house: House) -> None:
     await until(lambda: len(live.cursors) == 2)
     await ben.say(room, "two")
     second = await waiting
-    assert second[0]["op"] == "ok"
+    assert ops(second)[0] == "ok"
     assert [frame["seq"] for frame in second if frame["op"] == "event"] == [2]
 
 

@@ -23,7 +23,7 @@ from storage.database import Database
 from storage.talks import ASKED, CLOSED, DECLINED, OPEN
 from tests.acts import ANA, BEN, act, new_room, say, settled, writing
 from tests.stores import Stores
-from tests.support import Guest, House, new_cid, open_house, until
+from tests.support import Guest, House, Refused, new_cid, open_house, until
 
 _names = count(1)
 
@@ -352,23 +352,21 @@ async def test_a_moderator_reads_hides_and_mutes_only_by_what_is_reported(house:
         assert kept not in answer.text
         (found,) = [each for each in answer.json()["reports"] if each["room"] == two.talk]
         assert found["event"]["text"] == "Send me his name."
-        mute = {"kind": "mute", "reason": "harassment", "minutes": 5}
-        place = f"/api/rooms/{two.talk}/sanctions"
-        assert (await http.post(place, json=mute | {"seq": 1})).status_code == 404
-        assert (await http.post(place, json=mute | {"seq": bad["seq"]})).status_code == 201
+        with pytest.raises(Refused, match="not_found"):
+            await house.moderate("mute", two.talk, 1, minutes=5)
+        await house.moderate("mute", two.talk, bad["seq"], minutes=5)
         muted = await two.ben.refused("say", room=two.talk, text="Well?", cid=new_cid())
         assert muted["code"] == "muted"
-        asked = {"reason": "harassment", "cid": new_cid()}
-        hidden = await http.post(f"/api/reports/{found['id']}/hide", json=asked)
-        assert hidden.status_code == 204, hidden.text
-        unknown = await http.post("/api/reports/nothing/hide", json=asked | {"cid": new_cid()})
-        assert unknown.status_code == 404
-    seen = await two.ana.hears("event", room=two.talk, kind="redact")
+        around = await http.get(f"/api/reports/{found['id']}/context")
+        assert [each["seq"] for each in around.json()["events"]] == [bad["seq"]]
+        with pytest.raises(Refused, match="not_found"):
+            await house.moderate("hide", two.talk, 1)
+        await house.moderate("hide", two.talk, bad["seq"], reason="harassment")
+    seen = await two.ana.hears("event", room=two.talk, kind="mod.hide")
     assert (seen["by"]["role"], seen["reason"]) == ("moderator", "harassment")
     await two.ben.hears("event", kind="notice", notice="hidden", about=two.talk)
-    async with house.http(house.passes[two.names[0]]) as http:
-        mine = await http.post(f"/api/reports/{found['id']}/hide", json=asked)
-        assert mine.status_code == 403
+    asked = {"act": "hide", "room": two.talk, "seq": bad["seq"], "reason": "other"}
+    assert (await two.ana.refused("moderate", **asked, cid=new_cid()))["code"] == "forbidden"
 
 
 # -- seen and writing ----------------------------------------------------------------------------

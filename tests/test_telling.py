@@ -21,7 +21,7 @@ from lounge.mail import Mail, Postman
 from lounge.notices import Notices, Relay, letter
 from lounge.telling import LATEST_MS, Telling, later, later_of_this
 from lounge.told import KINDS, Quiet, Told, checked
-from storage import outbox
+from storage import duties, outbox
 from storage.acts import Elsewhere
 from storage.database import StorageError
 from storage.identity_schema import mail
@@ -232,6 +232,39 @@ async def test_one_letter_that_still_waits_is_enough_for_all_that_comes_meanwhil
     assert await desk.letters(until=desk.clock.now + LATEST_MS) == 1
     await desk.comes("consult_closed")
     assert await desk.letters(until=desk.clock.now + LATEST_MS) == 2
+
+
+async def test_an_urgent_report_is_told_by_e_mail_to_whoever_is_on_duty_even_at_night(
+    desk: Desk,
+) -> None:
+    await desk.telling.wish(desk.ana, Told(quiet=NIGHT, most=1))
+    desk.clock.now = at(NIGHT.zone, "2026-05-04 22:10")
+    await desk.comes("report_urgent")
+    assert await desk.waiting() == []  # she is not on duty
+    async with desk.stores.identity.writing() as connection:
+        await duties.begin(connection, desk.ana, desk.clock.now + HOUR)
+    for _ in range(2):  # however many a day she wishes; one that waits tells of all
+        await desk.comes("report_urgent", "report_urgent", carried=2)
+        await desk.comes("report_urgent")
+        await desk.letters(until=desk.clock.now + LATEST_MS)
+    assert len(desk.box.sent) == 2
+    assert not any("report" in each.text + each.subject for each in desk.box.sent)
+    await desk.comes("consult_opinion")
+    desk.clock.now += HOUR
+    await desk.comes("report_urgent")
+    assert await desk.waiting() == []
+
+
+async def test_an_urgent_letter_does_not_wait_for_one_that_waits_for_the_morning(
+    desk: Desk,
+) -> None:
+    await desk.telling.wish(desk.ana, ALL)
+    desk.clock.now = at(NIGHT.zone, "2026-05-04 22:10")
+    async with desk.stores.identity.writing() as connection:
+        await duties.begin(connection, desk.ana, desk.clock.now + HOUR)
+    await desk.comes("consult_opinion")
+    await desk.comes("report_urgent")
+    assert await desk.letters(until=desk.clock.now + LATEST_MS) == 1
 
 
 async def test_in_the_night_one_letter_waits_for_the_morning(desk: Desk) -> None:

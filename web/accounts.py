@@ -30,6 +30,7 @@ from lounge.doctors import (
 )
 from lounge.errors import Code, Refusal
 from lounge.events import rfc3339
+from lounge.policy import may_moderate
 from lounge.settings import Settings
 from web.visitor import (
     address_of,
@@ -317,12 +318,18 @@ async def read_bytes(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def path_id(request: Request) -> str:
-    """The id in the path. Raises Refusal `not_found` for what no id can be."""
-    id = str(request.path_params["id"])
+def path_id(request: Request, name: str = "id") -> str:
+    """The id of that name in the path. Raises Refusal `not_found` for what no id can be."""
+    id = str(request.path_params[name])
     if "\0" in id:
         raise Refusal(Code.NOT_FOUND, "refusal.no_such_page")
     return id
+
+
+def path_seq(request: Request) -> int:
+    """The seq in the path; what is no number of an entry is 0, at which there is none."""
+    seq = str(request.path_params["seq"])
+    return int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 16 else 0
 
 
 def answer(body: Struct, status: int = 200) -> Response:
@@ -417,7 +424,7 @@ def self_of(request: Request, visit: Visit) -> Self:
     doctor = visit.doctor
     return Self(
         language=doctor.language,
-        roles=sorted(doctor.roles),
+        roles=sorted(doctor.roles | ({"moderator"} if may_moderate(doctor) else set())),
         verified=doctor.verified,
         demo=settings.demo,
         missing=list(doctor.missing) or UNSET,

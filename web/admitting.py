@@ -36,7 +36,9 @@ def suspend(
 
 def role(
     email: str,
-    roles: Annotated[list[str] | None, typer.Argument(help="moderator or registrar.")] = None,
+    roles: Annotated[
+        list[str] | None, typer.Argument(help="moderator, of a room moderator:ROOM, or registrar.")
+    ] = None,
 ) -> None:
     """Say what a doctor is besides a doctor; without roles, nothing any more. Ends what she has open."""
 

@@ -1,4 +1,4 @@
-"""Rooms, transcripts, search and reports over HTTP; and the one place where HTTP errors end."""
+"""Rooms, transcripts and search over HTTP; and the one place where HTTP errors end."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lounge import moderation, policy
+from lounge import policy
 from lounge.attendance import readable, unread
 from lounge.belongings import Shelf
 from lounge.consults import is_consult
 from lounge.credentials.validators import BODIES
 from lounge.doctors import Unrecognised
 from lounge.errors import Code, Refusal, StorageError
-from lounge.events import Present, Time, rfc3339
+from lounge.events import Present
 from lounge.limits import READS, SEARCHES
-from lounge.moderation import close_report, open_reports
 from lounge.opening import Lounge
 from lounge.rooms import Catalogue, Room
 from lounge.words import in_language, say
 from web import wire
-from web.accounts import answer, nothing, path_id, read_body
+from web.accounts import answer, nothing, read_body
 from web.schemas import asyncapi_json, openapi_json
 from web.visitor import require_act, require_visit
 
@@ -48,6 +47,8 @@ _STATUS = {
     Code.MUTED: 403,
     Code.FROZEN: 403,
     Code.HELD_PRIVACY: 403,
+    Code.HELD_RULE: 403,
+    Code.BLOCKED: 403,
     Code.NOT_FOUND: 404,
     Code.RATE_LIMITED: 429,
     Code.SLOW_MODE: 429,
@@ -99,40 +100,16 @@ class HitList(msgspec.Struct, frozen=True):
     cursor: str | UnsetType = UNSET
 
 
-class OpenReport(msgspec.Struct, frozen=True):
-    """A report with the entry that it is about, as it stands."""
-
-    id: str
-    room: wire.RoomId
-    seq: int
-    kind: str
-    at: Time
-    event: msgspec.Raw | None
-    note: str | UnsetType = UNSET
-
-
-class ReportList(msgspec.Struct, frozen=True):
-    reports: list[OpenReport]
-
-
-class Closing(msgspec.Struct, frozen=True):
-    outcome: Literal["upheld", "dismissed"]
-
-
-class Hiding(msgspec.Struct, frozen=True):
-    """Why; everybody who reads there sees it."""
-
-    reason: wire.Reason
-    cid: wire.Cid
-
-
 class Health(msgspec.Struct, frozen=True):
-    """`faults` names background loops that wait after a fault; only told to loopback."""
+    """`faults` names background loops that wait after a fault, `warnings` what is wrong and stops nobody;
+    only told to loopback.
+    """
 
     status: Literal["ok", "not ready"]
     bench: bool
     demo: bool
     faults: dict[str, str] | UnsetType = UNSET
+    warnings: dict[str, str] | UnsetType = UNSET
 
 
 # -- rooms ---------------------------------------------------------------------------------------
@@ -153,19 +130,23 @@ async def list_rooms(request: Request) -> Response:
     await lounge.consults.learn(shelf)
     for consult in filter(None, map(lounge.consults.room, shelf.rooms)):  # others: see the board
         listed.append(_listed(lounge, shelf, consult, True))
+    await lounge.pages.learn(visit.doctor, shelf)
+    for id in shelf.rooms:
+        if (page := lounge.pages.room(visit.doctor.id, id)) is not None:
+            listed.append(_listed(lounge, shelf, page, True))
     return answer(RoomList(listed))
 
 
 def _listed(lounge: Lounge, shelf: Shelf, room: Room, own: bool) -> ListedRoom:
     standing = lounge.news.standing(room.id)
-    is_talk = room.kind == "talk"
+    is_of_two = room.kind in ("talk", "page")
     return ListedRoom(
         id=room.id,
         title=wire.TitleAnswer(room.title.en, room.title.fr),
         kind=room.kind,
         head=standing.seq,
         unread=unread(standing.says, shelf.marks.get(room.id)),
-        present=Present(min=1, max=2) if is_talk else lounge.news.present(room.id),
+        present=Present(min=1, max=2) if is_of_two else lounge.news.present(room.id),
         own=own,
         pinned=room.id in shelf.pinned,
     )
@@ -209,51 +190,6 @@ async def search(request: Request) -> Response:
         visit.doctor, body.q, body.room, body.limit, body.cursor
     )
     return answer(HitList([wire.hit(each) for each in found], cursor or UNSET))
-
-
-# -- moderators ----------------------------------------------------------------------------------
-
-
-async def list_reports(request: Request) -> Response:
-    visit = await require_visit(request)
-    reports = await open_reports(_lounge(request), visit.doctor)
-    return answer(
-        ReportList(
-            [
-                OpenReport(
-                    id=each.id,
-                    room=each.room,
-                    seq=each.seq,
-                    kind=each.kind,
-                    at=rfc3339(each.at),
-                    event=None if payload is None else msgspec.Raw(payload),
-                    note=each.note or UNSET,
-                )
-                for each, payload in reports
-            ]
-        )
-    )
-
-
-async def close_one_report(request: Request) -> Response:
-    visit = await require_act(request)
-    body = await read_body(request, Closing)
-    await close_report(_lounge(request), visit.doctor, path_id(request), body.outcome)
-    return nothing()
-
-
-async def hide_reported(request: Request) -> Response:
-    """Hide what a report is about, also where the moderator cannot go."""
-    lounge = _lounge(request)
-    epoch = lounge.door.epoch
-    visit = await require_act(request)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
-    try:
-        body = await read_body(request, Hiding)
-        await moderation.hide_reported(lounge, guest, path_id(request), body.reason, body.cid)
-    finally:
-        lounge.door.part(guest)
-    return nothing()
 
 
 # -- words, schemas, health ----------------------------------------------------------------------
@@ -310,6 +246,7 @@ async def readyz(request: Request) -> Response:
         bench=lounge.settings.bench,
         demo=lounge.settings.demo,
         faults=faults if faults and _is_local(request) else UNSET,
+        warnings=(lounge.anchors.warnings or UNSET) if _is_local(request) else UNSET,
     )
     return answer(health, 503 if faults else 200)
 
@@ -408,9 +345,6 @@ routes = [
     Route("/api/rooms/{room:path}/pin", pin_room, methods=["PUT"]),
     Route("/api/rooms/{room:path}/events", see_events, methods=["GET"]),
     Route("/api/search", search, methods=["POST"]),
-    Route("/api/reports", list_reports, methods=["GET"]),
-    Route("/api/reports/{id}/close", close_one_report, methods=["POST"]),
-    Route("/api/reports/{id}/hide", hide_reported, methods=["POST"]),
     Route("/words/{language}.json", words, methods=["GET"]),
     Route("/api/openapi.json", openapi, methods=["GET"]),
     Route("/api/asyncapi.json", asyncapi, methods=["GET"]),

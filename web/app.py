@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
 
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
 from lounge import demo
+from lounge.clock import now_ms
 from lounge.credentials.verification import VerificationFileError
 from lounge.errors import RESTART, Refusal, StorageError
 from lounge.keys import KeyFault
@@ -28,16 +28,23 @@ from web import (
     accounts,
     api,
     applications,
+    board,
     closing,
     connection,
     consults,
     factors,
     leaving,
+    moderating,
     oidc,
+    oncall,
     pages,
+    paging,
     passkeys,
     personas,
+    reach,
     registrar,
+    reports,
+    rules,
     sanctions,
     socket,
     streams,
@@ -80,16 +87,27 @@ class Application(Starlette):
             await self.opened.writer.drain()
 
 
-def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
-    """The application for these settings; nothing is opened before its lifespan starts."""
+def build(
+    settings: Settings,
+    bounds: Bounds = BOUNDS,
+    begin: Callable[[Lounge], Awaitable[None]] | None = None,
+) -> Application:
+    """The application for these settings; nothing is opened before its lifespan starts.
+
+    `begin` is awaited once the lounge is open, before anybody is answered.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         assert isinstance(app, Application)
         async with _said_why(), open_lounge(settings, FRAMERS, _leave) as lounge:
             if settings.demo:
-                await demo.fill(lounge.identity_database, now=time.time_ns() // 1_000_000)
+                await demo.fill(lounge.identity_database, now=now_ms())
+                await demo.reach(lounge.identity_database, lounge.oncall.reach)
+                await lounge.oncall.handover.begin()
                 lounge.personas.crowd = await count_crowd(lounge.doctors, lounge.rooms, settings)
+            if begin is not None:
+                await begin(lounge)
             metrics = Metrics()
             metrics.observe(lounge, app.porch)
             app.opened = lounge
@@ -106,10 +124,17 @@ def build(settings: Settings, bounds: Bounds = BOUNDS) -> Application:
             *leaving.routes,
             *oidc.routes,
             *sanctions.routes,
+            *rules.routes,
+            *reports.routes,
+            *moderating.routes,
             *personas.routes,
             *consults.routes,
+            *board.routes,
             *closing.routes,
             *told.routes,
+            *oncall.routes,
+            *reach.routes,
+            *paging.routes,
             *api.routes,
             *streams.routes,
             *pages.routes,

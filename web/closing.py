@@ -9,6 +9,7 @@ from starlette.routing import Route
 from lounge.limits import READS
 from lounge.opening import Lounge
 from lounge.summary import summary
+from web.accounts import path_seq
 from web.visitor import require_visit
 
 _NO_STORE = {"cache-control": "no-store"}
@@ -18,6 +19,7 @@ async def see_summary(request: Request) -> Response:
     lounge, visit = _lounge(request), await require_visit(request)
     lounge.limits.spend(READS, visit.doctor.id)
     doctor = visit.doctor
+    lounge.sanctions.may_enter(doctor.id, _slug(request))
     text = await summary(lounge.database, lounge.consults, doctor, _slug(request), doctor.language)
     return Response(text, headers=_NO_STORE, media_type="text/plain")
 
@@ -25,7 +27,8 @@ async def see_summary(request: Request) -> Response:
 async def see_receipt(request: Request) -> Response:
     lounge, visit = _lounge(request), await require_visit(request)
     lounge.limits.spend(READS, visit.doctor.id)
-    content = await lounge.receipts.issue(visit.doctor, _slug(request), _seq(request))
+    lounge.sanctions.may_enter(visit.doctor.id, _slug(request))
+    content = await lounge.receipts.issue(visit.doctor, _slug(request), path_seq(request))
     headers = {**_NO_STORE, "content-disposition": 'attachment; filename="lounge-receipt.json"'}
     return Response(content, headers=headers, media_type="application/json")
 
@@ -41,12 +44,6 @@ routes = [
     Route("/api/consults/{id}/receipts/{seq}", see_receipt, methods=["GET"]),
     Route("/api/receipts/key", see_key, methods=["GET"]),
 ]
-
-
-def _seq(request: Request) -> int:
-    """What is no number of an entry is 0, at which there is none."""
-    seq = str(request.path_params["seq"])
-    return int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 16 else 0
 
 
 def _slug(request: Request) -> str:

@@ -15,6 +15,8 @@ from lounge.cases import Case
 from lounge.conversation import Outcome
 from lounge.errors import Code, Locked, Refusal, StorageError
 from lounge.events import rfc3339
+from lounge.moderating.asked import Asked
+from lounge.oncall.sending import Paging
 from lounge.opening import Lounge
 from lounge.polls import NewPoll, Tally
 from lounge.words import say
@@ -70,7 +72,7 @@ def refusal_of(error: Exception, command: wire.Command) -> Refusal:
 
 def worded(ref: wire.Ref | None, refusal: Refusal, language: str) -> wire.Error:
     """A refusal as a person reads it."""
-    spans = [wire.HeldSpan(s.start, s.end, s.kind, say(s.why, language)) for s in refusal.spans]
+    spans = [wire.held(span, language) for span in refusal.spans]
     return wire.Error(
         ref=ref,
         code=refusal.code,
@@ -89,6 +91,7 @@ async def _say(asker: Asker, command: wire.Say) -> wire.Said:
         command.reply_to,
         command.face,
         command.sort,
+        not_patient=command.not_patient,
     )
     placed = outcome.placed[0]
     return wire.Said(
@@ -102,13 +105,17 @@ async def _say(asker: Asker, command: wire.Say) -> wire.Said:
 
 async def _edit(asker: Asker, command: wire.Edit) -> wire.Changed:
     seat = asker.attendance.seat(command.room)
-    outcome = await asker.lounge.conversation.edit(seat, command.seq, command.cid, command.text)
+    outcome = await asker.lounge.conversation.edit(
+        seat, command.seq, command.cid, command.text, not_patient=command.not_patient
+    )
     return _changed(command, outcome)
 
 
 async def _redact(asker: Asker, command: wire.Redact) -> wire.Changed:
     seat = asker.attendance.seat(command.room)
-    outcome = await asker.lounge.conversation.redact(seat, command.seq, command.cid, command.reason)
+    outcome = await asker.lounge.conversation.redact(
+        seat, command.seq, command.cid, command.reason, not_patient=command.not_patient
+    )
     return _changed(command, outcome)
 
 
@@ -122,8 +129,13 @@ async def _react(asker: Asker, command: wire.React) -> wire.Changed:
 
 async def _report(asker: Asker, command: wire.Report) -> wire.Done:
     seat = asker.attendance.seat(command.room)
-    outcome = await asker.lounge.conversation.report(
-        seat, command.seq, command.cid, command.kind, command.note
+    outcome = await asker.lounge.moderating.reports.report(
+        seat,
+        command.seq,
+        command.cid,
+        command.kind,
+        command.note,
+        not_patient=command.not_patient,
     )
     return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
 
@@ -212,7 +224,9 @@ async def _talk_end(asker: Asker, command: wire.TalkEnd) -> wire.Changed:
 
 async def _opine(asker: Asker, command: wire.Opine) -> wire.Done:
     seat = asker.attendance.seat(command.room)
-    outcome = await asker.lounge.ballots.opine(seat, command.cid, command.ranked, command.why)
+    outcome = await asker.lounge.ballots.opine(
+        seat, command.cid, command.ranked, command.why, not_patient=command.not_patient
+    )
     return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
 
 
@@ -279,12 +293,26 @@ async def _consult(asker: Asker, command: wire.Consult) -> wire.Consulted:
         specialties=tuple(command.specialties),
         closes_in=command.closes_in,
         enough=command.enough,
+        page=command.page,
+        not_patient=command.not_patient,
     )
     opened = await asker.attendance.open_case(case, command.face, command.exact, command.cid)
     return wire.Consulted(
         ref=command.ref,
         consult=opened.room,
         duplicate=True if opened.duplicate else msgspec.UNSET,
+    )
+
+
+async def _ask_now(asker: Asker, command: wire.AskNow) -> wire.AskedNow:
+    asked = await asker.attendance.ask_now(
+        command.specialty, command.text, command.cid, not_patient=command.not_patient
+    )
+    return wire.AskedNow(
+        ref=command.ref,
+        room=asked.room,
+        reached=asked.reached,
+        duplicate=True if asked.duplicate else msgspec.UNSET,
     )
 
 
@@ -301,6 +329,7 @@ async def _poll(asker: Asker, command: wire.Poll) -> wire.Changed:
         final=command.final,
         shown=command.shown,
         minutes=command.closes_in,
+        not_patient=command.not_patient,
     )
     seat = asker.attendance.seat(command.room)
     outcome = await asker.lounge.polls.open(seat, new, command.face, command.cid)
@@ -325,7 +354,9 @@ async def _poll_close(asker: Asker, command: wire.PollClose) -> wire.Changed:
 
 async def _decide(asker: Asker, command: wire.Decide) -> wire.Changed:
     seat = asker.attendance.seat(command.room)
-    outcome = await asker.lounge.closing.decide(seat, command.did, command.helped, command.cid)
+    outcome = await asker.lounge.closing.decide(
+        seat, command.did, command.helped, command.cid, not_patient=command.not_patient
+    )
     return _changed(command, outcome)
 
 
@@ -334,7 +365,9 @@ async def _outcome(asker: Asker, command: wire.Outcome) -> wire.Concluded:
     if command.dismiss:
         outcome = await closing.dismiss(seat, command.cid)
     else:
-        outcome = await closing.outcome(seat, command.text or "", command.cid)
+        outcome = await closing.outcome(
+            seat, command.text or "", command.cid, not_patient=command.not_patient
+        )
     seq = outcome.placed[0].seq if outcome.placed else msgspec.UNSET
     return wire.Concluded(ref=command.ref, seq=seq, duplicate=_duplicate(outcome))
 
@@ -345,8 +378,75 @@ async def _receipt(asker: Asker, command: wire.Receipt) -> wire.ReceiptAsked:
     return wire.ReceiptAsked(ref=command.ref, ready=ready)
 
 
+async def _page(asker: Asker, command: wire.Page) -> wire.Paged:
+    asked = Paging(
+        command.role,
+        command.urgency,
+        command.text,
+        command.formal,
+        command.override,
+        command.not_patient,
+    )
+    sent = await asker.attendance.page(asked, command.cid)
+    page = sent.page
+    return wire.Paged(
+        ref=command.ref,
+        room=page.slug,
+        phase=page.phase,  # type: ignore[arg-type]
+        until=_time(page.until),
+        number=page.number or msgspec.UNSET,
+        next=_time(sent.next),
+        duplicate=True if sent.duplicate else msgspec.UNSET,
+    )
+
+
+async def _page_answer(asker: Asker, command: wire.PageAnswer) -> wire.Done:
+    outcome = await asker.attendance.answer_page(
+        command.room, command.accept, command.formal, command.reason, command.cid
+    )
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _page_mark(asker: Asker, command: wire.PageMark) -> wire.Noted:
+    await asker.attendance.mark_page(command.room, command.mark)
+    return wire.Noted(ref=command.ref)
+
+
+async def _page_end(asker: Asker, command: wire.PageEnd) -> wire.Changed:
+    return _changed(command, await asker.attendance.end_page(command.room, command.cid))
+
+
+async def _appeal(asker: Asker, command: wire.Appeal) -> wire.Done:
+    outcome = await asker.attendance.appeal(
+        command.room,
+        command.seq,
+        command.text,
+        command.cid,
+        not_patient=command.not_patient,
+    )
+    return wire.Done(ref=command.ref, duplicate=_duplicate(outcome))
+
+
+async def _moderate(asker: Asker, command: wire.Moderate) -> wire.Moderated:
+    fields = msgspec.structs.asdict(command)
+    del fields["ref"]
+    outcome = await asker.attendance.moderate(Asked(**fields))
+    seq = outcome.placed[0].seq if outcome.placed else msgspec.UNSET
+    return wire.Moderated(ref=command.ref, seq=seq, duplicate=_duplicate(outcome))
+
+
+async def _examine(asker: Asker, command: wire.Examine) -> wire.Examined:
+    verdict = asker.attendance.examine(command.text)
+    spans = [wire.held(span, asker.language) for span in verdict.spans]
+    return wire.Examined(ref=command.ref, spans=spans, names_checked=verdict.names_checked)
+
+
 async def _ping(_: Asker, command: wire.Ping) -> wire.Pong:
     return wire.Pong(ref=command.ref, at=wire.now())
+
+
+def _time(at: int | None) -> Any:
+    return msgspec.UNSET if at is None else rfc3339(at)
 
 
 def _duplicate(outcome: Outcome) -> Any:
@@ -389,6 +489,7 @@ _HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]
     wire.Writing: _writing,
     wire.Signals: _signals,
     wire.Consult: _consult,
+    wire.AskNow: _ask_now,
     wire.Looking: _looking,
     wire.Decide: _decide,
     wire.Outcome: _outcome,
@@ -402,5 +503,12 @@ _HANDLERS: dict[type[wire.Command], Callable[[Asker, Any], Awaitable[wire.Reply]
     wire.Vote: _vote,
     wire.Tally: _tally,
     wire.PollClose: _poll_close,
+    wire.Page: _page,
+    wire.PageAnswer: _page_answer,
+    wire.PageMark: _page_mark,
+    wire.PageEnd: _page_end,
+    wire.Moderate: _moderate,
+    wire.Appeal: _appeal,
+    wire.Examine: _examine,
     wire.Ping: _ping,
 }

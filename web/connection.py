@@ -26,9 +26,11 @@ from lounge.limits import (
     STRIKES,
     TEXT_CODE_POINTS,
 )
+from lounge.moderating.board import Board, Lines
 from lounge.opening import Lounge
 from lounge.signals import Signal
 from web import commands, wire
+from web.board import news, whole
 from web.dialects import NOT_DECODED, Dialect, diagnosis
 from web.metrics import Metrics
 from web.porch import Porch
@@ -89,6 +91,7 @@ class Connection:
         self._is_flood = False
         self._bad_frames: deque[float] = deque(maxlen=BAD_FRAMES)
         self._silence: asyncio.TimerHandle | None = None
+        self._board: Lines | None = None
         self.is_closing = False
 
     # -- the connection --------------------------------------------------------------------------
@@ -134,6 +137,7 @@ class Connection:
         if self._silence is not None:
             self._silence.cancel()
         self._lounge.news.listeners.discard(self)
+        self._lounge.moderating.board.watchers.discard(self)
         self._metrics.connections.dec()
         self._lounge.door.part(self._guest)
         self._attendance.leave_all()
@@ -190,6 +194,30 @@ class Connection:
         news = self._attendance.news(moved, bands)
         if news:
             self.send(wire.Rooms(rooms=[wire.room_news(each) for each in news]))
+
+    # -- as a watcher (lounge.moderating.board) --------------------------------------------------
+
+    def watch(self, board: Board) -> None:
+        """What one that takes nothing just now has missed is in the next."""
+        if self.is_closing or self._board is None or not self._pipe.is_ready():
+            return
+        was, self._board = self._board, board.of(self._guest.doctor)
+        changed = news(self._board, was)
+        if changed is not None:
+            self.send(changed)
+
+    async def _show_board(self, command: wire.Board) -> None:
+        board = self._lounge.moderating.board
+        lines = await board.lines(self._guest.doctor)
+        if self.is_closing or self._guest.ended:
+            raise Gone
+        self._board = lines if command.on else None
+        if command.on:
+            board.watchers.add(self)
+        else:
+            board.watchers.discard(self)
+        rooms = whole(lines) if command.on else []
+        self.send(wire.Boarded(ref=command.ref, rooms=rooms))
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -259,6 +287,8 @@ class Connection:
             self._attendance.must_be_in(command.room)
             self._attendance.leave(command.room)
             self.send(wire.Done(ref=command.ref))
+        elif isinstance(command, wire.Board):
+            await self._show_board(command)
         else:
             self.send(await commands.answer(self._asker, command))
 
@@ -288,12 +318,17 @@ class Connection:
             head=arrival.head,
             oldest=arrival.oldest,
             you=arrival.you,
-            mode=Mode(frozen=arrival.is_over),
+            mode=self._mode(command.room, arrival),
+            pins=list(self._lounge.modes.of(command.room).pins) or UNSET,
             present=self._attendance.present(command.room),
             **self._worn(command.room, arrival),
             talk=self._talk(arrival),
             changes=[wire.Changing(each.seq, each.target) for each in arrival.changes] or UNSET,
         )
+
+    def _mode(self, room: str, arrival: Arrival) -> Mode:
+        stands = self._lounge.modes.wire(room)
+        return Mode(stands.slow, stands.frozen or arrival.is_over)
 
     def _worn(self, room: str, arrival: Arrival) -> dict[str, Any]:
         """As whom they are here; of one's own log there is nothing to say."""

@@ -83,7 +83,7 @@ class Figures(WaitFigures, frozen=True, kw_only=True):
 
 
 async def see_board(request: Request) -> Response:
-    """Who still waits for a first opinion comes first."""
+    """Who still waits for a first opinion comes first; without cases that she was put out of."""
     lounge, doctor_id = await _admitted(request)
     wanted = Wanted(
         _one_of(request, "phase", get_args(Phase)),
@@ -94,7 +94,8 @@ async def see_board(request: Request) -> Response:
     )
     lines = await lounge.board.lines(doctor_id, wanted)
     usual = _usual(await lounge.board.timed(), lounge.board.now())
-    return answer(BoardList([_line(each) for each in lines], usual))
+    listed = [each for each in lines if _may_enter(lounge, doctor_id, each.consult.slug)]
+    return answer(BoardList([_line(each) for each in listed], usual))
 
 
 async def see_figures(request: Request) -> Response:
@@ -118,6 +119,14 @@ async def _admitted(request: Request) -> tuple[Lounge, str]:
     policy.require_open(visit.doctor)
     lounge.limits.spend(READS, visit.doctor.id)
     return lounge, visit.doctor.id
+
+
+def _may_enter(lounge: Lounge, doctor_id: str, room: str) -> bool:
+    try:
+        lounge.sanctions.may_enter(doctor_id, room)
+    except Refusal:
+        return False
+    return True
 
 
 def _one_of(request: Request, name: str, known: Sequence[str]) -> str | None:

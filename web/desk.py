@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lounge import demo, office
+from lounge.clock import now_ms
 from lounge.exporting import export as exported
+from lounge.moderating.restricted import Restricted
 from lounge.office import open_office
 from lounge.rooms import open_catalogue
 from lounge.search import MOST_HITS, Search
-from web import admitting, importing, officers, receipts, sealing
+from web import admitting, importing, officers, purging, receipts, roles, sealing
 from web import replay as replaying
 from web.replay import Replay
 from web.shell import run, settings
@@ -30,7 +31,9 @@ main.command("invite")(admitting.invite)
 main.add_typer(importing.register, name="register")
 main.add_typer(sealing.audit, name="audit")
 main.add_typer(sealing.key, name="key")
+main.command("purge")(purging.purge)
 main.add_typer(receipts.receipt, name="receipt")
+main.add_typer(roles.role, name="role")
 main.add_typer(officers.officer, name="officer")
 main.add_typer(officers.unmask, name="unmask")
 
@@ -123,7 +126,7 @@ def populate(
     async def populated() -> list[str]:
         async with open_office(settings()) as desk:
             await desk.require_made_up()
-            return await demo.populate(desk.identity, doctors, now=_now())
+            return await demo.populate(desk.identity, doctors, now=now_ms())
 
     _write_private(tokens, "".join(f"{secret}\n" for secret in run(populated())))
     typer.echo(f"{doctors} synthetic doctors; their tokens are in {tokens}.")
@@ -139,6 +142,7 @@ def search(
 
     async def found() -> None:
         async with open_office(settings()) as desk:
+            await Restricted(desk.lounge).read("search", by="operator")
             looking = Search(desk.lounge, open_catalogue(desk.settings.rooms_file))
             left, cursor = limit, None
             while left > 0:
@@ -159,6 +163,7 @@ def export(room: str) -> None:
 
     async def printed() -> None:
         async with open_office(settings()) as desk:
+            await Restricted(desk.lounge).read("export", room, by="operator")
             async for line in exported(desk.lounge, room):
                 sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
@@ -184,7 +189,7 @@ def replay(
         texts = replaying.texts_of(file)
         async with open_office(settings()) as desk:
             await desk.require_made_up()
-            secrets = await demo.populate(desk.identity, doctors, now=_now())
+            secrets = await demo.populate(desk.identity, doctors, now=now_ms())
         ids = [id.strip() for id in rooms.split(",") if id.strip()]
         return await replaying.replay(texts, ids, secrets, split=split, url=url)
 
@@ -199,7 +204,3 @@ def _write_private(path: Path, text: str) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(text)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -95,6 +95,7 @@ class _Observed(Collector):
             value=lounge.bus.resubscribed,
         )
         yield self._turned_away()
+        yield self._guarded()
         yield GaugeMetricFamily(
             "lounge_door_sure",
             "1 while everybody here was checked less than a second ago; else entries are held.",
@@ -109,11 +110,26 @@ class _Observed(Collector):
         yield GaugeMetricFamily(
             "lounge_live_rooms", "Rooms with listeners here.", value=len(lounge.hub.names())
         )
+        yield CounterMetricFamily(
+            "lounge_audit_webhook_failures",
+            "Heads of the audits that their webhook did not take.",
+            value=lounge.anchors.failures,
+        )
         yield GaugeMetricFamily(
             "lounge_loops_down",
             "Background loops that wait after a fault.",
             value=len(lounge.faults),
         )
+
+    def _guarded(self) -> Metric:
+        family = CounterMetricFamily(
+            "lounge_guarded",
+            "Texts that the privacy guard held, or let through on their author's word.",
+            labels=["verdict"],
+        )
+        for verdict, count in self._lounge.conversation.guarding.counts.items():
+            family.add_metric([verdict], count)
+        return family
 
     def _turned_away(self) -> Metric:
         family = CounterMetricFamily(

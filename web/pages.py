@@ -9,6 +9,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from string import Template
 
+import msgspec
 from rcssmin import cssmin
 from rjsmin import jsmin
 from starlette.exceptions import HTTPException
@@ -19,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from lounge.opening import Lounge
+from lounge.words import catalogue
 from web.api import language_of
 from web.version import VERSION
 
@@ -29,7 +31,8 @@ SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src 'self'; font-src 'none'; manifest-src 'self'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        "worker-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types worker"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -38,6 +41,8 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _SHELL = Template((HERE / "templates" / "shell.html").read_text("utf-8"))
+_AWAY = Template((HERE / "templates" / "away.html").read_text("utf-8"))
+_WORKER = "service-worker.js"
 
 
 async def shell(request: Request) -> Response:
@@ -49,6 +54,31 @@ async def shell(request: Request) -> Response:
         version=VERSION,
     )
     return Response(page, media_type="text/html", headers={"cache-control": "no-cache"})
+
+
+async def away(_: Request) -> Response:
+    """What the browser keeps, to show it where there is no network: who is on call, and the numbers."""
+    page = _AWAY.substitute(version=VERSION)
+    return Response(page, media_type="text/html", headers={"cache-control": "no-cache"})
+
+
+async def service_worker(request: Request) -> Response:
+    """The service worker. It begins with a version that differs whenever a file of the browser does."""
+    body, tag = _worker()
+    headers = {"cache-control": "no-cache", "etag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="text/javascript")
+
+
+@cache
+def _worker() -> tuple[bytes, str]:
+    held = hashlib.sha256(msgspec.json.encode(catalogue()))
+    for path in sorted((HERE / "static").rglob("*.*")):
+        held.update(path.read_bytes())
+    version = f"{VERSION}+{held.hexdigest()[:16]}"
+    body, _ = _squeezed(HERE / "static" / _WORKER, jsmin)
+    return f"const VERSION='{version}';\n".encode() + body, f'"{version}"'
 
 
 class Files(StaticFiles):
@@ -104,6 +134,8 @@ class SecurityHeaders:
 
 routes: list[BaseRoute] = [
     Mount(f"/static/{VERSION}", Files(directory=HERE / "static"), name="static"),
+    Route("/worker.js", service_worker, methods=["GET"]),
+    Route("/away", away, methods=["GET"]),
     *(
         Route(path, shell, methods=["GET"])
         for path in (
@@ -114,6 +146,8 @@ routes: list[BaseRoute] = [
             "/moderation",
             "/consults",
             "/case",
+            "/page",
+            "/oncall",
             "/apply",
             "/registrar",
         )

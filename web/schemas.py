@@ -10,6 +10,8 @@ import msgspec
 
 from lounge import events
 from lounge.errors import Code
+from lounge.oncall.gateway import GatewayNews
+from lounge.oncall.keeping import Kept, NewRole
 from lounge.told import Told
 from web import wire
 from web.version import VERSION
@@ -33,6 +35,7 @@ def openapi_json() -> bytes:
     return msgspec.json.encode(openapi())
 
 
+@cache
 def asyncapi() -> dict[str, Any]:
     """AsyncAPI 3.0 of `/ws`: what a client may send, and every frame that the server sends."""
     types = [*COMMANDS, *SERVER_FRAMES]
@@ -62,18 +65,26 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
+@cache
 def openapi() -> dict[str, Any]:
     """OpenAPI 3.1 of the HTTP routes."""
     from web import (
         accounts,
         api,
         applications,
+        board,
         consults,
         factors,
+        moderating,
         oidc,
+        oncall,
+        paging,
         passkeys,
         personas,
+        reach,
         registrar,
+        reports,
+        rules,
         sanctions,
         streams,
     )  # the routes' types; imported late, api serves what is made here
@@ -166,6 +177,50 @@ def openapi() -> dict[str, Any]:
         ),
         ("get", "/api/face", "My usual face.", None, personas.UsualFace, 200),
         ("put", "/api/face", "Choose it.", personas.UsualFace, personas.UsualFace, 200),
+        ("get", "/api/roles", "Roles on call.", None, oncall.RoleList, 200),
+        ("post", "/api/roles", "Make one.", NewRole, oncall.RoleMade, 201),
+        ("get", "/api/roles/{id}", "One of them.", None, oncall.RoleSheet, 200),
+        ("put", "/api/roles/{id}", "Change it.", Kept, None, 204),
+        ("post", "/api/roles/{id}/members", "Who is on it.", oncall.MemberAct, None, 204),
+        (
+            *("post", "/api/roles/{id}/changes", "Where its rota does not hold."),
+            *(oncall.NewChange, oncall.ChangeMade, 201),
+        ),
+        (
+            *("post", "/api/roles/{id}/changes/{change}", "Answer, or withdraw."),
+            *(oncall.ChangeAnswer, None, 204),
+        ),
+        ("post", "/api/rota/feed", "A password for my calendar.", None, oncall.FeedMade, 201),
+        ("get", "/api/rota.ics", "My shifts as iCalendar.", None, None, 200),
+        ("get", "/api/reach", "How I am reached.", None, reach.ReachList, 200),
+        ("get", "/api/reach/push-key", "What to subscribe with.", None, reach.PushKey, 200),
+        ("post", "/api/reach", "One way more.", reach.NewReach, reach.ReachLine, 201),
+        ("delete", "/api/reach/{id}", "Remove it.", None, None, 204),
+        ("post", "/api/reach/{id}/test", "Send a test alert.", None, None, 204),
+        (
+            *("post", "/api/reach/{id}/confirm", "The test alert arrived."),
+            *(reach.ReachCode, reach.ReachLine, 200),
+        ),
+        (
+            "post",
+            "/api/gateway",
+            "A gateway tells of an alert.",
+            GatewayNews,
+            reach.GatewayTold,
+            200,
+        ),
+        ("get", "/api/available", "Until when I am.", None, paging.Availability, 200),
+        (
+            *("put", "/api/available", "Be available from now on."),
+            *(paging.NewAvailability, paging.Availability, 200),
+        ),
+        ("delete", "/api/available", "No longer.", None, None, 204),
+        ("post", "/api/page", "Answer a page.", paging.PageAct, paging.PageDone, 200),
+        (
+            *("get", "/api/roles/{id}/record", "What became of a role's pages."),
+            *(None, paging.RoleRecord, 200),
+        ),
+        ("get", "/api/roles/{id}/record.csv", "The same as a table.", None, None, 200),
         ("get", "/api/told", "What I wish to be told by e-mail.", None, Told, 200),
         ("put", "/api/told", "Choose it.", Told, Told, 200),
         ("get", "/api/consults/{id}/summary", "A case as plain text.", None, None, 200),
@@ -177,13 +232,42 @@ def openapi() -> dict[str, Any]:
             *(None, consults.Figures, 200),
         ),
         ("post", "/api/search", "Find what was said.", api.Query, api.HitList, 200),
-        ("get", "/api/reports", "Open reports, for moderators.", None, api.ReportList, 200),
-        ("post", "/api/reports/{id}/close", "Close a report.", api.Closing, None, 204),
-        ("post", "/api/reports/{id}/hide", "Hide what it is about.", api.Hiding, None, 204),
+        ("get", "/api/reports", "Open reports, for moderators.", None, reports.ReportList, 200),
+        ("post", "/api/reports/{id}/claim", "Take one on.", None, reports.ClaimAnswer, 200),
+        ("post", "/api/reports/{id}/release", "Leave it to others.", None, None, 204),
+        ("get", "/api/reports/{id}/notes", "What was noted.", None, reports.NoteList, 200),
+        ("post", "/api/reports/{id}/notes", "Note something.", reports.NewNote, None, 204),
+        ("get", "/api/reports/{id}/context", "Around it.", None, reports.ContextEvents, 200),
+        ("post", "/api/reports/{id}/close", "Close a report.", reports.Closing, None, 204),
+        ("get", "/api/appeals", "Open appeals, for moderators.", None, reports.AppealList, 200),
+        ("post", "/api/appeals/{id}/claim", "Take one on.", None, reports.AppealClaim, 200),
+        ("post", "/api/appeals/{id}/release", "Leave it to others.", None, None, 204),
+        ("post", "/api/appeals/{id}/close", "Decide it.", reports.AppealClosing, None, 204),
+        ("get", "/api/waived", "Said to be no patient.", None, reports.WaivedList, 200),
+        ("get", "/api/duty", "Whether I am on duty.", None, reports.DutyAnswer, 200),
+        ("put", "/api/duty", "Be on duty.", reports.OnDuty, reports.DutyAnswer, 200),
+        ("delete", "/api/duty", "Be on duty no longer.", None, None, 204),
+        ("get", "/api/board", "Rooms, for moderators.", None, board.BoardRooms, 200),
         (
-            *("post", "/api/rooms/{room}/sanctions", "Mute whoever wrote an entry."),
-            *(sanctions.NewSanction, sanctions.SanctionLine, 201),
+            *("post", "/api/rooms/{room}/moderate", "Act as a moderator."),
+            *(moderating.Moderation, moderating.Moderated, 200),
         ),
+        (
+            *("get", "/api/rooms/{room}/hidden/{seq}", "What a hidden entry says, for moderators."),
+            *(None, moderating.HiddenEntry, 200),
+        ),
+        ("get", "/api/rules", "Rules before posting.", None, rules.RuleList, 200),
+        ("post", "/api/rules", "Make one.", rules.NewRule, rules.RuleLine, 201),
+        ("put", "/api/rules/{id}", "Change one.", rules.ChangedRule, rules.RuleLine, 200),
+        ("delete", "/api/rules/{id}", "Take one away.", None, None, 204),
+        (
+            *("post", "/api/rules/dry-run", "What one would have done in the last week."),
+            *(rules.DryRun, rules.DryRunPart, 200),
+        ),
+        ("get", "/api/waiting", "Texts that rules hold.", None, rules.WaitingList, 200),
+        ("post", "/api/waiting/{id}/claim", "Read one.", None, rules.WaitingText, 200),
+        ("post", "/api/waiting/{id}/release", "Leave it to others.", None, None, 204),
+        ("post", "/api/waiting/{id}/close", "Post it, or not.", rules.Judged, None, 204),
         ("get", "/api/sanctions", "Sanctions in force.", None, sanctions.SanctionList, 200),
         ("delete", "/api/sanctions/{id}", "Lift one of them.", None, None, 204),
         ("post", "/api/commands", "One command; its answer as on the wire.", None, None, 200),
@@ -192,6 +276,8 @@ def openapi() -> dict[str, Any]:
         ("get", "/readyz", "The lounge can take messages.", None, api.Health, 200),
         ("get", "/metrics", "Prometheus text.", None, None, 200),
         ("get", "/words/{language}.json", "The catalogue.", None, None, 200),
+        ("get", "/worker.js", "The service worker.", None, None, 200),
+        ("get", "/away", "What it shows while the server is away.", None, None, 200),
         ("get", "/api/openapi.json", "This document.", None, None, 200),
         ("get", "/api/asyncapi.json", "The wire's document.", None, None, 200),
     ]

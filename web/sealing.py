@@ -35,6 +35,8 @@ def verify(
         async with open_office(settings()) as desk:
             known = desk.settings.data / auditing.HEADS
             files = [*(anchor or []), *([known] if known.exists() else [])]
+            if not files:
+                typer.echo(f"No heads in {known}: an end cut off would not show.", err=True)
             anchors = [link for file in files for link in auditing.read_anchors(file)]
             return await auditing.verify(desk.identity, desk.lounge, anchors)
 

@@ -26,6 +26,7 @@ from web.supervisor import Supervisor
 
 _ROOT = Path(__file__).parents[1]
 _APPLICATION = "web.app:build"
+_DEMONSTRATION = "web.showing:build"
 _BACKLOG = 2048
 _SEND_BUFFER_BYTES = 128 * 1024
 _LOCK_SECONDS = 3.0  # a worker whose supervisor was killed is gone by then
@@ -42,12 +43,13 @@ def serve(
     port: int = 8000,
     workers: int = 1,
     demo: bool = False,
-    application: str = _APPLICATION,
+    application: str | None = None,
 ) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 after an orderly stop, 1 when it
     could not open. Says what it does on stdout.
     """
     settings = replace(settings, demo=demo or settings.demo)
+    application = application or (_DEMONSTRATION if settings.demo else _APPLICATION)
     try:
         _check(settings, host, workers)
         _raise_descriptor_limit()

@@ -36,6 +36,7 @@ async def endpoint(websocket: WebSocket) -> None:
             return
         await lounge.talks.learn(visit.doctor, shelf)
         await lounge.consults.learn(shelf)
+        await lounge.pages.learn(visit.doctor, shelf)
         with seated(lounge, websocket.state.porch, visit.doctor.id, address_of(websocket)):
             await _serve(websocket, lounge, visit, shelf, epoch)
     except StorageError:  # only the handshake's: later ones are answers

@@ -54,10 +54,11 @@ class Speaker:
         Raises Unreachable.
         """
         command = {"op": "say", "room": room, "cid": secrets.token_urlsafe(18), "text": text}
+        published = {"not_patient": True}  # or made up
         lost_since: float | None = None
         while True:
             try:
-                answer = await self._say(command)
+                answer = await self._say(command | published)
                 lost_since = None
             except _Lost as reason:
                 lost_since = lost_since or time.monotonic()

@@ -79,7 +79,7 @@ async def _answered(asker: commands.Asker, doctor_id: str, payload: bytes) -> An
         if isinstance(asked, wire.Join | wire.Leave):
             raise Refusal(Code.INVALID, "refusal.by_stream", field="op")
         room = getattr(asked, "room", None)
-        if room is not None and not isinstance(asked, wire.History | wire.Search):
+        if room is not None and not isinstance(asked, _NOT_SEATED):
             await asker.attendance.sit(room)
         return await commands.answer(asker, asked)
     except Exception as error:  # noqa: BLE001 - told to the client, its kind is logged
@@ -99,6 +99,7 @@ async def follow(request: Request) -> Response:
     shelf = await lounge.belongings.of(visit.doctor.id)
     await lounge.talks.learn(visit.doctor, shelf)
     await lounge.consults.learn(shelf)
+    await lounge.pages.learn(visit.doctor, shelf)
     place = seated(lounge, request.state.porch, visit.doctor.id, address_of(request))
     metrics = request.state.metrics
 
@@ -108,6 +109,8 @@ async def follow(request: Request) -> Response:
     return _Answer(connection, following, place)  # place and connection are taken when it begins
 
 
+_NOT_SEATED = wire.History | wire.Search | wire.PageAnswer | wire.PageMark | wire.PageEnd
+"""Commands about a room in which nobody needs to be."""
 routes = [
     Route("/api/commands", command, methods=["POST"]),
     Route("/api/stream", follow, methods=["POST"]),

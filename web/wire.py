@@ -5,19 +5,20 @@ The schemas under /api/asyncapi.json and /api/openapi.json are made from these t
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from lounge.attendance import RoomStanding
+from lounge.clock import now_ms
 from lounge.events import (
     Age,
     By,
     Count,
     Mode,
     Opinion,
+    PagePhase,
     Present,
     Seq,
     Sex,
@@ -26,9 +27,13 @@ from lounge.events import (
     Urgency,
     rfc3339,
 )
+from lounge.guard import Level, Span
+from lounge.moderating.asked import Means
+from lounge.moderating.asked import Reason as WhyModerated
 from lounge.pool import Ballot
 from lounge.search import Found
 from lounge.talks import Place, shown
+from lounge.words import say
 
 JSON = "lounge.v1.json"
 MSGPACK = "lounge.v1.msgpack"
@@ -44,6 +49,10 @@ Reason = Annotated[str, Meta(max_length=500)]
 EntryId = Annotated[str, Meta(max_length=64)]
 PersonaId = Annotated[str, Meta(min_length=22, max_length=22)]
 FaceName = Literal["anonymous", "screen", "named"]
+NotPatient = Annotated[
+    bool,
+    Meta(description="What the guard marks softly is no patient's: her word, kept with the text."),
+]
 Slug = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -76,6 +85,7 @@ class Say(Command, frozen=True, kw_only=True, tag="say"):
     reply_to: Target | None = None
     sort: Sort | None = None
     face: FaceName | None = msgspec.field(name="as", default=None)
+    not_patient: NotPatient = False
 
 
 class Edit(Command, frozen=True, kw_only=True, tag="edit"):
@@ -85,6 +95,7 @@ class Edit(Command, frozen=True, kw_only=True, tag="edit"):
     seq: Target
     cid: Cid
     text: str
+    not_patient: NotPatient = False
 
 
 class Redact(Command, frozen=True, kw_only=True, tag="redact"):
@@ -94,6 +105,7 @@ class Redact(Command, frozen=True, kw_only=True, tag="redact"):
     seq: Target
     cid: Cid
     reason: Reason | None = None
+    not_patient: NotPatient = False
 
 
 class React(Command, frozen=True, kw_only=True, tag="react"):
@@ -114,6 +126,7 @@ class Report(Command, frozen=True, kw_only=True, tag="report"):
     cid: Cid
     kind: Annotated[str, Meta(max_length=40)]
     note: Reason | None = None
+    not_patient: NotPatient = False
 
 
 class Ack(Command, frozen=True, kw_only=True, tag="ack"):
@@ -218,6 +231,7 @@ class Opine(Command, frozen=True, kw_only=True, tag="opine"):
     room: RoomId
     ranked: Annotated[list[str], Meta(min_length=1, max_length=3)]
     why: str | None = None
+    not_patient: NotPatient = False
     cid: Cid
 
 
@@ -274,6 +288,7 @@ class Consult(Command, frozen=True, kw_only=True, tag="consult"):
     """Put a case to all verified doctors, in a room of its own; announced in those of the specialties.
 
     `closes_in`: minutes until the opinions are shown at the latest; `enough`: after how many they are.
+    `page`: the room of one's own page that is widened by it.
     """
 
     question: str
@@ -289,6 +304,8 @@ class Consult(Command, frozen=True, kw_only=True, tag="consult"):
     enough: Annotated[int, Meta(ge=3, le=50)] = 9
     face: FaceName | None = msgspec.field(name="as", default=None)
     exact: bool | None = None
+    page: RoomId | None = None
+    not_patient: NotPatient = False
     cid: Cid
 
 
@@ -314,6 +331,7 @@ class Poll(Command, frozen=True, kw_only=True, tag="poll"):
     shown: Literal["voted", "closed"] = "voted"
     closes_in: Annotated[int, Meta(ge=1, le=10_080)] | None = None
     face: FaceName | None = msgspec.field(name="as", default=None)
+    not_patient: NotPatient = False
     cid: Cid
 
 
@@ -347,6 +365,7 @@ class Decide(Command, frozen=True, kw_only=True, tag="decide"):
     room: RoomId
     did: str
     helped: Annotated[list[Target], Meta(max_length=50)] = []
+    not_patient: NotPatient = False
     cid: Cid
 
 
@@ -356,6 +375,7 @@ class Outcome(Command, frozen=True, kw_only=True, tag="outcome"):
     room: RoomId
     text: str | None = None
     dismiss: bool = False
+    not_patient: NotPatient = False
     cid: Cid
 
 
@@ -365,6 +385,100 @@ class Receipt(Command, frozen=True, kw_only=True, tag="receipt"):
     room: RoomId
     seq: Target
     cid: Cid
+
+
+class Page(Command, frozen=True, kw_only=True, tag="page"):
+    """Page a role on call: whoever has it now answers in a room of two. `text`: one line.
+
+    `formal`: if it is accepted so, names and call-back numbers are exchanged between the two. `override`: why
+    it cannot wait, where it would.
+    """
+
+    role: Slug
+    urgency: Urgency
+    text: str
+    formal: bool = False
+    override: Annotated[str, Meta(max_length=200)] | None = None
+    not_patient: NotPatient = False
+    cid: Cid
+
+
+class AskNow(Command, frozen=True, kw_only=True, tag="ask_now"):
+    """Ask whoever of a specialty is available now: the first to accept answers in a room of two."""
+
+    specialty: Slug
+    text: str
+    not_patient: NotPatient = False
+    cid: Cid
+
+
+class PageAnswer(Command, frozen=True, kw_only=True, tag="page_answer"):
+    """Accept what one was alerted to, or not, perhaps with a `reason`; `formal`: names are exchanged."""
+
+    room: RoomId
+    accept: bool
+    formal: bool = False
+    reason: Literal["busy", "not_mine", "unsafe", "other"] | None = None
+    cid: Cid
+
+
+class PageMark(Command, frozen=True, kw_only=True, tag="page_mark"):
+    """An alert has arrived on a device, or was looked at. Neither accepts it."""
+
+    room: RoomId
+    mark: Literal["delivered", "seen"]
+
+
+class PageEnd(Command, frozen=True, kw_only=True, tag="page_end"):
+    """As one of its two, end a page; as its asker, also withdraw it before anybody accepts."""
+
+    room: RoomId
+    cid: Cid
+
+
+class Appeal(Command, frozen=True, kw_only=True, tag="appeal"):
+    """Of one's own entry that is hidden, or that one was sanctioned for: another moderator looks again.
+
+    One need not have joined the room.
+    """
+
+    room: RoomId
+    seq: Target
+    text: Annotated[str, Meta(max_length=500)]
+    cid: Cid
+    not_patient: NotPatient = False
+
+
+class Moderate(Command, frozen=True, kw_only=True, tag="moderate"):
+    """As a moderator act on an entry (`seq`), its author or the room, which one need not have joined.
+
+    `note`: what those concerned read besides the reason; `seconds`: of slow mode, 0 for none; `minutes`: how
+    long a sanction holds, until it is lifted when absent; `on`: pin or freeze, or no longer.
+    """
+
+    room: RoomId
+    act: Means
+    seq: Target | None = None
+    reason: WhyModerated | None = None
+    note: Reason | None = None
+    seconds: Annotated[int, Meta(ge=0, le=3600)] | None = None
+    minutes: Annotated[int, Meta(ge=1, le=366 * 24 * 60)] | None = None
+    everywhere: bool = False
+    on: bool = True
+    not_patient: bool = False
+    cid: Cid
+
+
+class Board(Command, frozen=True, kw_only=True, tag="board"):
+    """As a moderator: show the board of rooms, and tell of what changes there (`on`), or no longer."""
+
+    on: bool
+
+
+class Examine(Command, frozen=True, kw_only=True, tag="examine"):
+    """What would the guard say to this text? Nothing of it is stored, logged or passed on."""
+
+    text: str
 
 
 class Ping(Command, frozen=True, kw_only=True, tag="ping"):
@@ -408,6 +522,15 @@ AnyCommand = (
     | Vote
     | Tally
     | PollClose
+    | AskNow
+    | Page
+    | PageAnswer
+    | PageMark
+    | PageEnd
+    | Moderate
+    | Appeal
+    | Board
+    | Examine
     | Ping
 )
 COMMANDS: dict[str, type[Command]] = {
@@ -447,6 +570,15 @@ COMMANDS: dict[str, type[Command]] = {
     "vote": Vote,
     "tally": Tally,
     "poll_close": PollClose,
+    "ask_now": AskNow,
+    "page": Page,
+    "page_answer": PageAnswer,
+    "page_mark": PageMark,
+    "page_end": PageEnd,
+    "moderate": Moderate,
+    "appeal": Appeal,
+    "board": Board,
+    "examine": Examine,
     "ping": Ping,
 }
 
@@ -462,13 +594,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(Answer, frozen=True, kw_only=True):
-    """The answer to `leave`, `read`, `report` and `reveal`. `duplicate`: it was done before."""
+    """The answer to `leave`, `read`, `report`, `appeal` and `reveal`. `duplicate`: it was done before."""
 
     duplicate: Literal[True] | UnsetType = UNSET
 
 
 class Joined(Answer, frozen=True, kw_only=True):
-    """The answer to `join`: entries `start…head` follow, then `live`."""
+    """The answer to `join`: entries `start…head` follow, then `live`. `pins`: seqs of what is pinned."""
 
     start: Seq = msgspec.field(name="from")
     head: Seq
@@ -476,6 +608,7 @@ class Joined(Answer, frozen=True, kw_only=True):
     you: list[By]
     mode: Mode
     present: Present
+    pins: list[Seq] | UnsetType = UNSET
     face: FaceName | UnsetType = UNSET
     exact: bool | UnsetType = UNSET
     ignored: list[str] | UnsetType = UNSET
@@ -561,6 +694,28 @@ class Consulted(Answer, frozen=True, kw_only=True):
     duplicate: Literal[True] | UnsetType = UNSET
 
 
+class Paged(Answer, frozen=True, kw_only=True):
+    """The answer to `page`: its room and how it stands. `number`: whom to call instead, from now on.
+
+    `until`: it waits so long. `next`: nobody has the role now, and then somebody does.
+    """
+
+    room: RoomId
+    phase: PagePhase
+    until: Time | UnsetType = UNSET
+    number: str | UnsetType = UNSET
+    next: Time | UnsetType = UNSET
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
+class AskedNow(Answer, frozen=True, kw_only=True):
+    """The answer to `ask_now`: its room, and whether anybody was there to be asked."""
+
+    room: RoomId
+    reached: bool
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
 class Views(Answer, frozen=True, kw_only=True):
     """The answer to `opinions`: one's own; each by itself to the author of a *now* case; labels to type."""
 
@@ -576,7 +731,7 @@ def opinion(ballot: Ballot, *, badged: bool) -> Opinion:
 
 
 class Noted(Answer, frozen=True, kw_only=True):
-    """The answer to `seen`, `writing`, `signals`, `looking` and `ack`."""
+    """The answer to `seen`, `writing`, `signals`, `looking`, `ack` and `page_mark`."""
 
 
 class Said(Answer, frozen=True, kw_only=True):
@@ -593,6 +748,53 @@ class Changed(Answer, frozen=True, kw_only=True):
 
     seq: Seq
     duplicate: Literal[True] | UnsetType = UNSET
+
+
+class Moderated(Answer, frozen=True, kw_only=True):
+    """The answer to `moderate`: the seq of its entry, where there is one."""
+
+    seq: Seq | UnsetType = UNSET
+    duplicate: Literal[True] | UnsetType = UNSET
+
+
+class Boarded(Answer, frozen=True, kw_only=True):
+    """The answer to `board`: every room that she moderates and of which there is something to tell."""
+
+    rooms: list[BoardRoom]
+
+
+class BoardReports(msgspec.Struct, frozen=True):
+    """Open reports of a room. `urgent` ones: a patient, dangerous advice, or hidden by a crowd."""
+
+    open: Count
+    urgent: Count
+    oldest: Time | UnsetType = UNSET
+
+
+class BoardRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """A room on the board. In the answer it is whole; in the op `board` only what changed is there.
+
+    `says`: by the minute, 60 counts, the newest last, and that one still runs; [] when all are 0. In the
+    op `board`, `now` alone takes the place of the last of them until a minute is over. `waiting`: open cases
+    that ask the room and have no opinion yet; `held` and `waived`: texts of the last hour; `holds`: texts
+    that wait for a moderator; `hidden_pending`: entries hidden by a crowd alone; `needs`: sort by it, the
+    most first.
+    """
+
+    room: RoomId
+    title: TitleAnswer | UnsetType = UNSET
+    kind: str | UnsetType = UNSET
+    says: list[Count] | UnsetType = UNSET
+    now: Count | UnsetType = UNSET
+    present: Present | UnsetType = UNSET
+    waiting: Count | UnsetType = UNSET
+    reports: BoardReports | UnsetType = UNSET
+    held: Count | UnsetType = UNSET
+    waived: Count | UnsetType = UNSET
+    holds: Count | UnsetType = UNSET
+    hidden_pending: Count | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
+    needs: Count | UnsetType = UNSET
 
 
 class Votes(Answer, frozen=True, kw_only=True):
@@ -652,7 +854,7 @@ def hit(found: Found) -> HitAnswer:
 
 def now() -> str:
     """The time of an answer."""
-    return rfc3339(time.time_ns() // 1_000_000)
+    return rfc3339(now_ms())
 
 
 class Hits(Answer, frozen=True, kw_only=True):
@@ -669,12 +871,31 @@ class Pong(Answer, frozen=True, kw_only=True):
 
 
 class HeldSpan(msgspec.Struct, frozen=True):
-    """What the guard holds, and why, in the session's language."""
+    """What the guard marks, and why, in the session's language.
+
+    `hard`: never posted; `soft`: posted with `not_patient`. `instead`: what may stand there, in the text's
+    language.
+    """
 
     start: int
     end: int
     kind: str
     why: str
+    level: Level
+    instead: str | UnsetType = UNSET
+
+
+def held(span: Span, language: str) -> HeldSpan:
+    """A span as the wire has it."""
+    why, instead = say(span.why, language), UNSET if span.instead is None else span.instead
+    return HeldSpan(span.start, span.end, span.kind, why, span.level, instead)
+
+
+class Examined(Answer, frozen=True, kw_only=True):
+    """The answer to `examine`. `names_checked`: false where the text is in another language than ours."""
+
+    spans: list[HeldSpan]
+    names_checked: bool
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True):
@@ -804,6 +1025,14 @@ class Rooms(msgspec.Struct, frozen=True, kw_only=True):
     rooms: list[RoomNews]
 
 
+class BoardNews(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed on the board that is `on`, once a second at most; `gone` are on it no longer."""
+
+    op: Literal["board"] = "board"
+    rooms: list[BoardRoom]
+    gone: list[RoomId] | UnsetType = UNSET
+
+
 class Bye(msgspec.Struct, frozen=True, kw_only=True):
     """The server is about to close, with that `code`; come back after so many milliseconds."""
 
@@ -818,6 +1047,8 @@ Reply = (
     | Joined
     | Said
     | Changed
+    | Moderated
+    | Boarded
     | Past
     | Hits
     | Faced
@@ -828,10 +1059,13 @@ Reply = (
     | Consulted
     | Concluded
     | ReceiptAsked
+    | Paged
+    | AskedNow
     | Views
     | Noted
     | Votes
+    | Examined
     | Pong
     | Error
 )
-Announcement = Welcome | Live | Reset | Presence | SeenBy | WritingBy | Rooms | Bye
+Announcement = Welcome | Live | Reset | Presence | SeenBy | WritingBy | Rooms | BoardNews | Bye

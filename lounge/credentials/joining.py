@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lounge.clock import now_ms
 from lounge.credentials.applications import Applications
 from lounge.credentials.claims import Source
 from lounge.credentials.documents import Documents
@@ -44,10 +44,6 @@ class Joining:
     houses: Houses
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def open_joining(
     settings: Settings,
     identity: Database,
@@ -55,7 +51,7 @@ def open_joining(
     keys: Keys,
     doctors: Doctors,
     sanctions: Sanctions,
-    clock: Callable[[], int] = _now,
+    clock: Callable[[], int] = now_ms,
 ) -> Joining:
     """Raises VerificationFileError."""
     verification = read_verification(settings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
 import msgspec
 
+from lounge.clock import now_ms
 from lounge.credentials.claims import Claim, Finding
 from lounge.credentials.folding import as_kept
 from lounge.credentials.layouts import LAPSED, OTHER, physician
@@ -31,7 +31,7 @@ class Nppes:
         url: str = URL,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._url = url
         self._timeout = timeout_seconds

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+from lounge.clock import now_ms
 from lounge.credentials.claims import LAPSED, LICENCE, SUSPENDED, Claim, Finding, Verdict
 from lounge.credentials.folding import same_person
 from storage import registers
@@ -23,7 +23,7 @@ class Registers:
     def __init__(
         self,
         identity: Database,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._identity = identity
         self._clock = clock

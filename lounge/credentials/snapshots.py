@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lounge.clock import now_ms
 from lounge.credentials.rows import Rows, pieces
 from storage import applications, registers
 from storage.database import Database, Locked
@@ -54,7 +54,7 @@ class Import:
         telling: Telling,
         *,
         smaller: bool = False,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         """`smaller`: the register really has shrunk to less than half."""
         self._identity = identity

@@ -18,8 +18,8 @@ MOST, LEAST = 20, 2
 
 
 async def retired(speakers: Sequence[Speaker], plan: Plan, random: Random) -> None:
-    """A third of them are somebody new in two rooms, where they have spoken there."""
-    for speaker in random.sample(speakers, len(speakers) // 3):
+    """Half of them are somebody new in two rooms, where they have spoken there."""
+    for speaker in random.sample(speakers, len(speakers) // 2):
         for room in random.sample(plan.rooms, 2):
             await speaker.does(wire.Retire(ref=0, room=room, cid=cid(random)))
 

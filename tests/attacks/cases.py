@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.attacks import ballots, clues, linking
+from tests.attacks import alerted, ballots, clues, linking
 from tests.attacks.clues import Clues
 from tests.attacks.evenings import Evidence
 from tests.attacks.linking import Persona, Verdict
@@ -16,14 +16,19 @@ async def attacked(evidence: Evidence, found: Clues | None = None) -> list[Verdi
     people = personas_of(evidence)
     tried = linking.trials(people, evidence.owner)
     seed = evidence.plan.seed
-    joined = linking.joined(found, tried, seed)
-    joined += linking.named(found, people, evidence.owner, evidence.known, seed)
+    elsewhere = {name: beside for name, beside in found.items() if not alerted.tells(name)}
+    joined = linking.joined(elsewhere, tried, seed)
+    joined += linking.named(elsewhere, people, evidence.owner, evidence.known, seed)
+    joined += alerted.attacked(evidence, found, people)
     return joined + ballots.attacked(evidence, found, people)
 
 
 async def clues_of(evidence: Evidence) -> Clues:
     """From the database, then from its files, then from what one member was sent."""
-    personas = set(evidence.owner)  # and ballots: whatever stands beside one is a clue, too
+    personas = {
+        *evidence.owner,
+        *evidence.alerted,
+    }  # and ballots: whatever stands beside one is a clue, too
     found = await clues.of_database(evidence.url, evidence.folder, personas)
     found |= clues.of_files(evidence.folder, personas)
     return found | clues.of_frames(evidence.frames)

@@ -16,6 +16,8 @@ from typing import Any
 
 import asyncpg
 
+from lounge.personas import ID_BYTES
+
 Value = bytes | str | int
 Beside = dict[bytes, list[Value]]
 Clues = dict[str, Beside]
@@ -28,12 +30,15 @@ _WHERE = {"room_id", "seq", "target"}  # where something is says nothing of who 
 
 async def of_database(url: str, folder: Path, personas: Collection[bytes]) -> Clues:
     """What the tables say, by SQL: every value of every column, and the order in which rows come."""
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(f"file:{folder / 'lounge.db'}?mode=ro", uri=True)) as lounge:
-            tables = _of_sqlite(lounge)
-    else:
-        tables = await _of_postgres(url)
-    return _beside(tables, frozenset(personas))
+    return _beside(await tables_of(url, folder), frozenset(personas))
+
+
+async def tables_of(url: str, folder: Path) -> dict[str, Rows]:
+    """Every row of every table, in the order in which it is kept."""
+    if not url.startswith("sqlite"):
+        return await _of_postgres(url)
+    with closing(sqlite3.connect(f"file:{folder / 'lounge.db'}?mode=ro", uri=True)) as lounge:
+        return _of_sqlite(lounge)
 
 
 def of_files(folder: Path, personas: Collection[bytes]) -> Clues:
@@ -139,11 +144,18 @@ def _personas_of(
 
 
 def _offsets(path: Path, personas: Collection[bytes]) -> Iterator[tuple[bytes, list[int]]]:
-    data = path.read_bytes()
-    for persona in personas:
-        first = data.find(persona)
-        if first >= 0:
-            yield persona, [first, data.rfind(persona)]
+    """In one pass: a search a persona takes minutes where there are thousands."""
+    data, sought = path.read_bytes(), frozenset(personas)
+    first: dict[bytes, int] = {}
+    last: dict[bytes, int] = {}
+    assert all(len(persona) == ID_BYTES for persona in sought)
+    for at in range(len(data) - ID_BYTES + 1):
+        here = data[at : at + ID_BYTES]
+        if here in sought:
+            first.setdefault(here, at)
+            last[here] = at
+    for persona in sorted(first):
+        yield persona, [first[persona], last[persona]]
 
 
 def _plain(value: Any) -> Value:

@@ -25,12 +25,12 @@ from nacl.public import PrivateKey
 from sqlalchemy import select, update
 
 from channels.hint import Hint
-from lounge import demo, muting, opening
+from lounge import demo, opening
 from lounge.attendance import Attendance
 from lounge.doctors import Doctor, Visit
 from lounge.doctors import _doctor as doctor_of
 from lounge.door import Guest
-from lounge.muting import Mute
+from lounge.moderating.asked import Asked
 from lounge.officers import Officer
 from lounge.opening import Lounge, count_crowd, open_lounge
 from lounge.personas import Face
@@ -41,6 +41,9 @@ from storage.identity_schema import doctor as doctors_table
 from storage.schema import entry
 from tests.attacks.approaches import approached, retired, together
 from tests.attacks.consulting import cast, consulted, keys_in
+from tests.attacks.moderating import moderated
+from tests.attacks.paging import paged
+from tests.templates import laid
 from web import commands, wire
 from web.dialects import JSON
 
@@ -69,6 +72,10 @@ class Plan:
     seed: int = 1
     sessions: bool = False
     rooms: tuple[str, ...] = ROOMS
+    pages: int = 6
+    """To each of some roles; and so many questions to whoever is available."""
+    reports: int = 40
+    """Entries that four doctors report, at most a sixth of all: 0 where no moderator judges anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ class Evidence:
     frames: list[dict[str, Any]]
     ballots: list[dict[str, Any]] = field(default_factory=list)
     """Rows of ballots, each with the room in which it was cast; `owner` knows their keys, too."""
+    alerted: dict[bytes, tuple[str, int]] = field(default_factory=dict)
+    """Personas that a page was put to: its room, and whose each is."""
 
 
 @dataclass(slots=True)
@@ -111,6 +120,7 @@ class Week:
     keys: dict[bytes, str] = field(default_factory=dict)
     """Whose act it was that brought such a key."""
     frames: list[dict[str, Any]] = field(default_factory=list)
+    alerted: dict[bytes, tuple[str, int]] = field(default_factory=dict)
 
     async def talk(self, plan: Plan) -> Evidence:
         """Everything the plan says happens in its rooms; what is left of it while the house is still open."""
@@ -121,6 +131,8 @@ class Week:
         if not plan.sessions:  # whoever keeps hours is looked at by times alone
             plan = await consulted(self, plan)
         await self._meddle(plan)
+        if not plan.sessions:
+            plan = await paged(self, plan)
         return await self.evidence(plan)
 
     async def evidence(self, plan: Plan) -> Evidence:
@@ -132,7 +144,8 @@ class Week:
         ballots = [row for row in await cast(self.lounge.database) if row["room"] in plan.rooms]
         owner = await self._owners(plan) | self._voters(ballots)
         url = self.lounge.settings.database_url
-        return Evidence(plan, self.folder.parent, url, self.known, owner, frames, ballots)
+        put = {id: whose for id, whose in self.alerted.items() if whose[0] in plan.rooms}
+        return Evidence(plan, self.folder.parent, url, self.known, owner, frames, ballots, put)
 
     async def _say(self, plan: Plan) -> None:
         schedule = sorted(_schedule(plan, self.random))
@@ -167,18 +180,33 @@ class Week:
                 await author.does(wire.Edit(ref=0, room=room, seq=seq, cid=cid, text=_word(random)))
             else:
                 await self._mute(author, room, seq)
+        if plan.reports:
+            await moderated(self, plan)
+
+    def cid(self) -> str:
+        """A client id that nobody has used."""
+        return _word(self.random) * 3
 
     async def _mute(self, author: Speaker, room: str, seq: int, minutes: int = 1) -> None:
         ACTING.set(author.doctor_id)
-        moderator = replace(author.doctor, roles=frozenset({"doctor", "moderator"}))
-        mute = Mute(seq, minutes=minutes, reason="other", everywhere=False)
-        await muting.mute_author(self.lounge, moderator, room, mute)
+        roles = frozenset({"doctor", "moderator"})
+        visit = Visit(replace(author.doctor, id="moderator", roles=roles), "session", None)
+        moderator = Guest(visit, self.lounge.writer.epoch, lambda _: None)
+        mute = Asked(
+            room=room,
+            act="mute",
+            cid=_word(self.random) * 3,
+            seq=seq,
+            reason="other",
+            minutes=minutes,
+        )
+        await self.lounge.moderating.sanctioning.mute(moderator, mute)
         self.clock.now += 2 * 60_000  # and it is over
 
     async def _owners(self, plan: Plan) -> dict[bytes, int]:
         numbers = {await self.lounge.conversation.number(room): room for room in plan.rooms}
         said = select(entry.c.room_id, entry.c.seq, entry.c.persona)
-        said = said.where(entry.c.kind.in_(("say", "consult.open", "poll.open")))
+        said = said.where(entry.c.kind.in_(("say", "consult.open", "poll.open", "page.open")))
         async with self.lounge.database.reading() as connection:
             rows = (await connection.execute(said.where(entry.c.room_id.in_(numbers)))).all()
         who = self.authors | self.openers
@@ -196,11 +224,12 @@ async def opened(
     """A house with so many doctors, ten to a badge, and two officers; fixed by the seed."""
     random = Random(seed)
     settings = replace(
-        from_environment({"LOUNGE_DATA": str(folder / "house")}),
+        from_environment({"LOUNGE_DATA": str(folder / "house"), "LOUNGE_NEWCOMER_HOURS": "0"}),
         redis_url=redis_url,
         bench=True,
         **changes,
     )
+    await laid(settings)
     with _fixed(random) as clock:
         async with open_lounge(settings, {}, lambda: None) as lounge:
             ids = await _populated(lounge, doctors)
@@ -245,12 +274,11 @@ class Speaker:
         ACTING.set(self.doctor.id)
         return await commands.answer(self.asker, command)
 
-    async def says(self, room: str, random: Random, reply_to: int | None = None) -> int:
-        text, cid, face = (
-            f"{_word(random)} {_word(random)}",
-            _word(random) * 3,
-            random.choice(FACES),
-        )
+    async def says(
+        self, room: str, random: Random, reply_to: int | None = None, face: Face | None = None
+    ) -> int:
+        text, cid = f"{_word(random)} {_word(random)}", _word(random) * 3
+        face = face or random.choice(FACES)
         if face == "screen" and not self.doctor.screen_name:
             face = "anonymous"
         say = wire.Say(ref=0, room=room, cid=cid, text=text, face=face, reply_to=reply_to)

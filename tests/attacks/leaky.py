@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from lounge import conversation, faces, sealing
+from lounge import drafts, faces, sealing
 from lounge.acting import Acting, Seat
 from lounge.ballots import Ballots
 from lounge.door import Guest
 from lounge.names import ADJECTIVES, NOUNS
+from lounge.oncall.places import Places
 from lounge.personas import Personas, wire_id
 from lounge.polls import Polls
-from storage import ballots
+from storage import ballots, pages
 from storage.acts import Draft, Step
 from storage.polls import Poll
 from tests.attacks.evenings import ACTING
@@ -57,12 +58,12 @@ def ids_without_a_key(patch: Patch) -> None:
 
 def one_salt(patch: Patch) -> None:
     """Entries salted by their author."""
-    draft = conversation._draft
+    draft = drafts.draft
 
     def salted(*fields: Any, **named: Any) -> Draft:
         return replace(draft(*fields, **named), salt=_digest(ACTING.get(), 16))
 
-    patch.setattr(conversation, "_draft", salted)
+    patch.setattr(drafts, "draft", salted)
 
 
 def entry_ids(patch: Patch) -> None:
@@ -136,6 +137,22 @@ def votes_without_a_key(patch: Patch) -> None:
     patch.setattr(Polls, "_ballot_key", keyed)
 
 
+def alerted_by_doctor(patch: Patch) -> None:
+    """Beside whom a page is put to stands something of the doctor."""
+    own, alerting, doctors = Places.own, pages.alerting, dict[bytes, str]()
+
+    def noted(self: Places, doctor_id: str, room_id: str) -> bytes:
+        persona = own(self, doctor_id, room_id)
+        doctors[persona] = doctor_id
+        return persona
+
+    def put(whom: pages.Alerted) -> Step:
+        return alerting(replace(whom, layer=_digest(doctors[whom.persona], 8).hex()))
+
+    patch.setattr(Places, "own", noted)
+    patch.setattr(pages, "alerting", put)
+
+
 def _digest(text: str, size: int) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=size).digest()
 
@@ -150,7 +167,8 @@ LEAKS = (
     Leak("one box", one_box, "persona.sealed, shared"),
     Leak("personas on ballots", personas_on_ballots, "voters: ballot and any value, shared"),
     Leak("ballots in order", ballots_in_order, "ballots: ballot.key and persona.id, near"),
+    Leak("alerted by doctor", alerted_by_doctor, "page to page: alerted.layer, shared"),
     Leak("votes without a key", votes_without_a_key, "names of voters: names by hash"),
 )
-QUICK = ("ids without a key", "personas on ballots")
+QUICK = ("ids without a key",)
 """What is tried whenever anything is; the others when there is time."""

@@ -122,7 +122,8 @@ Guess = Callable[[Trial], bytes | None]
 
 def _ways(beside: Beside, tried: Sequence[Trial]) -> Iterator[tuple[str, Guess]]:
     shared = _shared(beside)
-    yield "shared", lambda trial: _best(trial, shared)
+    known = {id for pair in shared for id in pair}
+    yield "shared", lambda trial: _best(trial, shared) if trial.who.id in known else None
     first = {id: min(map(_number, values)) for id, values in beside.items()}
     ranks = _ranks(tried, first)
     yield "order", lambda trial: ranks.get((trial.who.id, trial.candidates[0].cell))

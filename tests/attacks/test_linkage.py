@@ -7,8 +7,8 @@ every frame that a member received. Larger, and from several seeds: `python -m t
 from __future__ import annotations
 
 import base64
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage.schema import LOUNGE, sanction
+from storage.schema import sanction
 from tests.attacks.cases import attacked, clues_of, personas_of
-from tests.attacks.clues import Clues
+from tests.attacks.clues import Clues, Rows, tables_of
 from tests.attacks.evenings import Evidence, Plan, Week, opened, spent
 from tests.attacks.leaky import LEAKS, QUICK, Leak
 from tests.attacks.linking import CERTAINTY, Verdict, beaten
@@ -26,6 +26,9 @@ from tests.backends import on_postgres
 
 IN_TIME = ("entry.at", "frames: place", "entry: order of rows")
 SMALL = Plan(doctors=20, posts=120, seed=3)
+
+
+pytestmark = pytest.mark.timeout(600)  # a week of 200 doctors is lived first
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,9 @@ async def test_no_attack_joins_two_personas_or_names_an_author(
     tried = {each.attack: each.tried for each in verdicts if "ballot.key" in each.attack}
     assert len(tried) == 7  # ballots and voters by three ways each, and names
     assert min(tried.values()) > 80
+    put = [each.tried for each in verdicts if each.attack.startswith("page to ")]
+    assert len(put) > 50
+    assert min(put) > 500
     assert beaten(verdicts) == []
 
 
@@ -79,7 +85,10 @@ async def test_every_table_that_says_anything_of_a_persona_was_searched(
     """An attack that was given nothing must not pass for one that found nothing."""
     tables = {name.partition(".")[0] for name in found if ":" not in name}
     assert tables >= {"entry", "persona", "receipt", "reaction", "report", "talk"}
-    assert tables >= {"consult", "card", "poll", "ballot"}
+    assert tables >= {"consult", "card", "poll", "ballot", "page", "alerted", "appeal"}
+    assert {0, 1, 2} <= {weight for those in found["report.weight"].values() for weight in those}
+    assert len(week.alerted) > 100
+    assert set(found["alerted.at"]) >= set(week.alerted)
     retired = Counter(
         (owner, each.cell) for each in personas_of(week) for owner in (week.owner[each.id],)
     )
@@ -103,7 +112,9 @@ async def test_a_careless_build_is_found_out(
 ) -> None:
     leak.careless(monkeypatch)
     rooms = tuple(f"bench/{LEAKS.index(leak) + 1}{n:03}" for n in range(3))
-    verdicts = await attacked(await village.talk(Plan(**_of(SMALL), rooms=rooms)))
+    pages = 6 if leak.attack.startswith("page to ") else 0
+    plan = Plan(**_of(SMALL), rooms=rooms, pages=pages, reports=0)
+    verdicts = await attacked(await village.talk(plan))
     assert leak.attack in {each.attack for each in beaten(verdicts)}
 
 
@@ -127,18 +138,17 @@ def test_chance_is_not_taken_for_an_attack() -> None:
 # -- what is tied to nobody ----------------------------------------------------------------------
 
 
-async def test_no_persona_and_no_doctor_stands_in_what_is_tied_to_nobody(village: Week) -> None:
+async def test_no_persona_and_no_doctor_stands_in_what_is_tied_to_nobody(week: Evidence) -> None:
     """Sanctions, letters, audits: rows that must not lead to a persona in any way of writing it."""
-    rooms = tuple(f"bench/8{n:03}" for n in range(3))
-    evidence = await village.talk(Plan(**_of(SMALL), rooms=rooms))
-    forms = {form for id in evidence.owner for form in _forms(id)}
-    forms |= {form for each in village.known for form in _forms(each.id.encode())}
-    for table in ("sanction", "outbox", "lounge_audit"):
-        async with village.lounge.database.reading() as connection:
-            rows = (await connection.execute(select(LOUNGE.tables[table]))).all()
-        assert rows, table
-        values = [value for row in rows for value in row]
-        assert not [v for v in values for form in forms if form in _bytes(v)], table
+    tables = await tables_of(week.url, week.folder)
+    sought: defaultdict[int, set[bytes]] = defaultdict(set)
+    for value in (*week.owner, *(each.id.encode() for each in week.known)):
+        for form in _forms(value):
+            sought[len(form)].add(form)
+    for table in ("sanction", "outbox", "lounge_audit", "hand", "evidence", "report_note"):
+        assert tables[table], table
+        assert not _among(tables[table], sought), table
+    assert len(_among(tables["entry"], sought)) > 1_000  # where personas are kept they are found
 
 
 async def test_two_sanctions_of_one_doctor_have_no_value_in_common(village: Week) -> None:
@@ -163,6 +173,16 @@ def _of(plan: Plan) -> dict[str, Any]:
 def _forms(value: bytes) -> list[bytes]:
     encoded = base64.urlsafe_b64encode(value).rstrip(b"=")
     return [value, value.hex().encode(), encoded, base64.b64encode(value).rstrip(b"=")]
+
+
+def _among(rows: Rows, sought: Mapping[int, set[bytes]]) -> set[bytes]:
+    kept = b"\n".join(_bytes(value) for row in rows for value in row.values())
+    return {
+        kept[at : at + width]
+        for width, forms in sought.items()
+        for at in range(len(kept) - width + 1)
+        if kept[at : at + width] in forms
+    }
 
 
 def _bytes(value: object) -> bytes:

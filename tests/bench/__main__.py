@@ -36,7 +36,7 @@ def main() -> int:
         print("The bench needs Linux: epoll for the load, /proc for the figures.", file=sys.stderr)
         return 1
     BUILD.mkdir(parents=True, exist_ok=True)
-    _end_within(_LONGEST_SECONDS * (1 + given.peer))
+    _end_within(_LONGEST_SECONDS * (1 + given.peer + given.guard))
     measured: list[Figures | None] = []
     try:
         for figures in _measured(given):  # what was measured before the time was over stays
@@ -61,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("loads", nargs="*", help=f"of {', '.join(names)}; default all")
     parser.add_argument("--seconds", type=int, default=4, help="of talk in each load")
     parser.add_argument("--peer", action="store_true", help="a plain loop beside it, for ratios")
+    parser.add_argument("--guard", action="store_true", help="also without it, for what it costs")
     given = parser.parse_args()
     if unknown := set(given.loads) - set(names):
         parser.error(f"no such load: {', '.join(sorted(unknown))}")
@@ -76,7 +77,7 @@ def _end_within(seconds: int) -> None:
 
 
 def _measured(given: argparse.Namespace) -> Iterator[Figures | None]:
-    servers = ["lounge", "plain loop"] if given.peer else ["lounge"]
+    servers = ["lounge", *["unguarded"] * given.guard, *["plain loop"] * given.peer]
     with TemporaryDirectory() as folder, on_core(cores()[1]):
         program = generator.build(Path(folder))
         _allow_descriptors()

@@ -33,18 +33,24 @@ class Served:
 
 
 @contextmanager
-def lounge() -> Iterator[Served]:
+def lounge(*, path: str = "") -> Iterator[Served]:
     """A lounge with fresh SQLite stores, its own Valkey and 200 doctors.
 
-    The stores lie on the disk that this tree is on: in memory a commit would cost nothing.
+    The stores lie on the disk that this tree is on: in memory a commit would cost nothing. `path` goes
+    before all else that Python imports from.
     """
     with TemporaryDirectory(dir=BUILD, prefix="data-") as folder:
-        environ = _environ(folder)
+        environ = _environ(folder) | ({"PYTHONPATH": path} if path else {})
         with _running("-m", "web.cli", "serve", "--port", "0", **environ) as running:
             port = int(running.heard("The lounge is open at").rpartition(":")[2])
             tokens = _tokens(Path(folder), environ)
             server, valkey = running.descendant("web.worker"), running.descendant("valkey-server")
             yield Served(port, tokens, server, valkey)
+
+
+def unguarded() -> AbstractContextManager[Served]:
+    """The same with a guard that finds nothing: see tests/bench/unguarded/sitecustomize.py."""
+    return lounge(path=os.pathsep.join([str(Path(__file__).with_name("unguarded")), str(ROOT)]))
 
 
 @contextmanager
@@ -59,6 +65,7 @@ def plain_loop() -> Iterator[Served]:
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[Served]]] = {
     "lounge": lounge,
+    "unguarded": unguarded,
     "plain loop": plain_loop,
 }
 
@@ -68,6 +75,7 @@ def _environ(folder: str) -> dict[str, str]:
     return {
         "LOUNGE_BENCH": "1",
         "LOUNGE_DATA": folder,
+        "LOUNGE_NEWCOMER_HOURS": "0",
         **dict.fromkeys(("LOUNGE_DATABASE_URL", "LOUNGE_IDENTITY_URL", "REDIS_URL"), ""),
         "PYTHONDONTWRITEBYTECODE": "",  # every start would compile every module again
     }

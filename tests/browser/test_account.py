@@ -141,6 +141,7 @@ async def test_a_shared_computer_locks_and_keeps_nothing_but_the_page_itself(
     await expect(window.field).to_have_value("half a thought")
 
 
+@pytest.mark.long
 async def test_a_doctor_takes_her_data_and_leaves_after_showing_who_she_is(
     house: House, window: Window
 ) -> None:

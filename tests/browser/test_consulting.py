@@ -123,6 +123,7 @@ async def test_five_doctors_answer_blind_and_the_case_goes_on_to_its_outcome(ope
     assert name not in summary
 
 
+@pytest.mark.long
 async def test_who_opened_a_case_of_now_reads_each_opinion_while_the_others_stay_blind(
     opens: Opens,
 ) -> None:
@@ -199,6 +200,7 @@ async def test_two_spellings_are_joined_by_the_author_for_everyone(opens: Opens)
     await expect(pool(ben)).not_to_contain_text("Pericarditis")
 
 
+@pytest.mark.long
 async def test_a_poll_shows_its_bars_to_who_has_voted_and_to_all_at_the_close(opens: Opens) -> None:
     ana, ben = await opens("ana", "/rooms/world"), await opens("ben", "/rooms/world")
     await ben.is_live()

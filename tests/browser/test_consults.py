@@ -115,6 +115,7 @@ async def test_a_case_without_a_question_or_a_specialty_goes_nowhere(opens: Open
     await expect(page.locator("specialty-chooser")).to_contain_text("Five are chosen.")
 
 
+@pytest.mark.long
 async def test_a_card_changes_where_it_stands_once_its_author_unseals(opens: Opens) -> None:
     ana = await opens("ana")
     question = asking()
@@ -216,6 +217,7 @@ async def test_what_one_is_told_of_is_kept(opens: Opens) -> None:
     await flawless(window)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_where_cases_are(opens: Opens, look: dict[str, Any]) -> None:
     ana = await opens("ana")

@@ -107,7 +107,7 @@ async def test_axe_finds_nothing_elsewhere(opens: Opens, look: dict[str, Any]) -
     await page.locator(".own-things li").first.wait_for()
     await flawless(window)
     await window.goes("/moderation")
-    await page.locator(".board .said").wait_for()
+    await page.locator("watch-table tbody tr").first.wait_for()
     await flawless(window)
     await window.goes("/rooms/me")
     await window.is_live()
@@ -128,14 +128,14 @@ async def test_axe_finds_nothing_while_a_message_is_reported(
     window = await opens("moira", "/rooms/world", **look)
     await window.is_live()
     await window.stored("buy my book").last.wait_for()
-    for act in ("report", "hide"):
+    for act in ("report", "moderate"):
         await window.chooses(window.stored("buy my book").last, act)
-        await window.page.locator("dialog.ask-about").wait_for()
+        await window.page.locator("dialog[open]").wait_for()
         await flawless(window)
         await window.page.keyboard.press("Escape")
     await window.chooses(window.stored("buy my book").last, "report")
     await window.agrees("advertising")
-    await window.goes("/moderation")
+    await window.goes("/moderation#queue")
     await window.page.locator(".report").first.wait_for()
     await flawless(window)
 
@@ -223,6 +223,7 @@ async def test_a_long_press_opens_what_can_be_done(opens: Opens) -> None:
     await expect(window.page.locator("dialog.menu")).to_contain_text("Take back")
 
 
+@pytest.mark.long
 async def test_double_size_on_the_smallest_phone_loses_nothing_sideways(opens: Opens) -> None:
     window = await opens("moira", "/account", **PHONE)
     await window.page.get_by_label("Text size").select_option("200")

@@ -95,6 +95,7 @@ async def test_a_name_given_up_is_replaced_and_what_was_said_stays_ones_own(open
     await expect((await moira.sees("under the old name")).locator(".you")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_two_of_a_thread_tell_each_other_their_names(opens: Opens) -> None:
     ana, ben = await opens("ana", ROOM), await opens("ben", ROOM)
     await ana.is_live()

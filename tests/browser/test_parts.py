@@ -38,13 +38,15 @@ def log(chance: random.Random, length: int) -> list[Event]:
     events: list[Event] = []
     for seq in range(1, length + 1):
         says = [event["seq"] for event in events if event["kind"] == "say"]
-        what = chance.choice(["say", "say", "edit", "react", "redact"]) if says else "say"
+        kinds = ["say", "say", "edit", "react", "redact", "mod.hide"]
+        what = chance.choice(kinds) if says else "say"
         event: Event = {"seq": seq, "id": f"e{seq}", "at": "2026-01-01T00:00:00Z", "kind": what}
         if what == "say":
             event |= {"by": {"id": "p"}, "text": f"text {seq}"}
         else:
             event |= {"target": chance.choice(says)}
             event |= {"by": {"role": "author"}} if what == "redact" else {}
+            event |= {"by": {"role": "crowd"}, "reason": "other"} if what == "mod.hide" else {}
             event |= {"text": f"edited {seq}"} if what == "edit" else {}
             event |= {"emoji": "👍", "on": True} if what == "react" else {}
         events.append(event)
@@ -61,6 +63,9 @@ def _standing(event: Event, past: list[Event]) -> Event:
     subject = event["target"] if event["kind"] == "edit" else event["seq"]
     if any(act["kind"] == "redact" and act["target"] == subject for act in past):
         return bare
+    if any(act["kind"] == "mod.hide" and act["target"] == subject for act in past):
+        hidden = {"hidden": {"role": "crowd", "reason": "other"}}
+        return bare | (hidden if event["kind"] == "say" else {})
     acts = [act for act in past if act.get("target") == event["seq"]]
     if event["kind"] != "say" or not acts:
         return event
@@ -108,7 +113,7 @@ async def test_spans_count_code_points_and_lose_no_character(opens: Opens) -> No
     text = "👩‍⚕️ call 514 555 0199 now"
     start = len("👩‍⚕️ call ")
     span = {"start": start, "end": start + 12}
-    found = await page.evaluate(script, [module("points"), text, [span, {"start": 0, "end": 1}]])
+    found = await page.evaluate(script, [module("spans"), text, [span, {"start": 0, "end": 1}]])
     assert "".join(part for part, _ in found) == text
     assert [part for part, marked in found if marked] == ["👩", "514 555 0199"]
 
@@ -145,3 +150,21 @@ async def test_a_room_that_misses_a_seq_joins_again_from_where_it_stood(opens: O
     asked, seqs = await page.evaluate(script, module("room"))
     assert asked == [{"room": "world"}, {"room": "world", "since": 2, "last": "e2"}]
     assert seqs == [1, 2, 3, 4, 5]
+
+
+async def test_an_answer_that_a_newer_question_has_overtaken_is_not_shown(opens: Opens) -> None:
+    page = await part(opens)
+    script = """async (module) => {
+      const { Look } = await import(module);
+      const [asked, shown, trouble] = [[], [], document.createElement('p')];
+      const ask = () => new Promise((answers, fails) => asked.push({ answers, fails }));
+      const look = new Look(trouble, ask, (found) => shown.push(found));
+      const looks = [look.again(), look.again(), look.again()];
+      asked[1].answers('overtaken');
+      asked[2].answers('the newest');
+      asked[0].fails(new Error('overtaken as well'));
+      await Promise.all(looks);
+      return [shown, trouble.textContent];
+    }"""
+    kept_list = f"/static/{VERSION}/elements/kept-list.js"
+    assert await page.evaluate(script, kept_list) == [["the newest"], ""]

@@ -46,6 +46,7 @@ async def test_an_edit_is_shown_to_all_and_marked(opens: Opens) -> None:
     await expect(ana.field).to_have_value("")
 
 
+@pytest.mark.long
 async def test_what_is_taken_back_leaves_only_its_place(opens: Opens) -> None:
     ana, ben = await opens("ana", WORLD), await opens("ben", WORLD)
     await ben.is_live()
@@ -106,11 +107,12 @@ async def test_a_report_reaches_the_moderator_who_hides_it_and_the_author_is_tol
     await ben.chooses(await ben.sees("The patient is the mayor of our town"), "report")
     await ben.agrees("patient_identifiable")
     await expect(ben.page.locator(".room-notice")).to_contain_text("A moderator will look at it.")
-    moira = await opens("moira", "/moderation")
+    moira = await opens("moira", "/moderation#queue")
     report = moira.page.locator(".report", has_text="the mayor of our town")
     await expect(report).to_contain_text("A patient can be recognised")
-    await report.get_by_role("button", name="Hide for everyone").click()
-    await moira.agrees("patient_identifiable")
+    await report.get_by_role("button", name="Claim it").click()
+    await report.get_by_role("button", name="Act…").click()
+    await moira.moderates("hide")
     await expect(ana.stored("the mayor")).to_have_count(0)
     await expect(ana.page.locator(".gone").last).to_have_text(
         "Hidden by a moderator: a patient could be recognised"

@@ -83,6 +83,7 @@ async def test_what_nobody_has_answered_is_withdrawn_by_asking_once_more(opens: 
     await denis.sees("La demande a été retirée.")
 
 
+@pytest.mark.long
 async def test_a_moderator_hides_what_was_reported_from_a_talk_she_cannot_open(
     opens: Opens,
 ) -> None:
@@ -94,12 +95,13 @@ async def test_a_moderator_hides_what_was_reported_from_a_talk_she_cannot_open(
     row = await ana.sees(text)
     await ana.chooses(row, "report")
     await ana.agrees("harassment")
-    moira = await opens("moira", "/moderation")
+    moira = await opens("moira", "/moderation#queue")
     card = moira.page.locator(".report", has_text=text)
     await expect(card).to_contain_text("A private talk")
     await expect(card.get_by_role("link")).to_have_count(0)
-    await card.get_by_role("button", name="Hide").click()
-    await moira.agrees("harassment")
+    await card.get_by_role("button", name="Claim it").click()
+    await card.get_by_role("button", name="Act…").click()
+    await moira.moderates("hide")
     await expect(ana.page.locator(".rows .row.tombstone")).to_have_count(1)
     await moira.goes(f"/rooms/{ana.page.url.partition('/rooms/')[2]}")
     await expect(moira.page.locator(".refusal")).to_contain_text("There is no such room.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 CAST = {
     "ana": "cardiologist",
@@ -130,6 +130,15 @@ class Window:
         await dialog.locator('button[type="submit"]').click()
         await dialog.wait_for(state="detached")
 
+    async def moderates(self, act: str, reason: str | None = None) -> None:
+        """In the open dialog of a moderator's acts: choose one, and why, and do it."""
+        dialog = self.page.locator("dialog.acts")
+        await dialog.locator(f'input[name="act"][value="{act}"]').check()
+        if reason:
+            await dialog.locator(f'input[name="reason"][value="{reason}"]').check()
+        await dialog.locator('button[type="submit"]').click()
+        await dialog.wait_for(state="detached")
+
     # -- the network --------------------------------------------------------------------------
 
     async def loses_network(self) -> None:
@@ -149,6 +158,7 @@ class Window:
 
 
 def options(**other: Any) -> dict[str, Any]:
-    """How a context is made unless a test says otherwise: English, light, wide."""
+    """How a context is made unless a test says otherwise: English, light, wide, without service workers."""
     wide = {"width": 1280, "height": 800}
-    return {"locale": "en-CA", "color_scheme": "light", "viewport": wide, **other}
+    plain = {"color_scheme": "light", "viewport": wide, "service_workers": "block"}
+    return {"locale": "en-CA", **plain, **other}

@@ -166,9 +166,7 @@ class Crowd:
         lines = [line for doctor in self._doctors for line in doctor.lines]
         self._listening = [asyncio.create_task(line.keep_up()) for line in lines]
         async with asyncio.timeout(QUIET_SECONDS):
-            while not all(doctor.is_live for doctor in self._doctors):
-                self._raise_what_failed()
-                await asyncio.sleep(TICK_SECONDS)
+            await self._all_live()
         self.is_talking = True
         self._talking = asyncio.create_task(self._talk())
 
@@ -197,13 +195,19 @@ class Crowd:
             doctor.journal.close()
 
     async def drop(self) -> None:
-        """Every connection ends at once, without a word; everybody comes back."""
+        """Once all are live, every connection ends at once, without a word; everybody comes back."""
+        await self._all_live()
         lines = [line for doctor in self._doctors for line in doctor.lines]
         await asyncio.gather(*(line.drop() for line in lines))
 
     def doctor_of(self, token_number: int) -> str:
         """The name in the journals of whoever has that token, for facts about them."""
         return self._doctors[token_number].name
+
+    async def _all_live(self) -> None:
+        while not all(doctor.is_live for doctor in self._doctors):
+            self._raise_what_failed()
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _talk(self) -> None:
         started, said = monotonic(), 0

@@ -122,6 +122,7 @@ class Stream:
             headers=_bearer(token),
             timeout=httpx2.Timeout(SILENCE_SECONDS, connect=OPEN_SECONDS),
             trust_env=False,
+            verify=False,
         )
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spawn(self._listen(joins, opened))

@@ -17,6 +17,8 @@ from tests.support import Guest, House, new_cid
 pytestmark = pytest.mark.parametrize("house", SQLITE_FIRST, indirect=True, scope="package")
 
 OTHER_ROOM = "specialty/neurology"
+PAGE = "page/" + "A" * 22
+"""As the room of a page is called; there is none."""
 
 COMMANDS: dict[str, dict[str, Any]] = {
     "join": {"room": ROOM, "since": 0, "last": "x"},
@@ -34,11 +36,23 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "retire": {"room": ROOM, "as": "anonymous", "cid": "c" * 16},
     "ignore": {"room": ROOM, "persona": "p" * 22, "on": True},
     "reveal": {"room": ROOM, "seq": 1, "cid": "c" * 16},
+    "page": {
+        **{"role": "r" * 16, "urgency": "now", "text": "words", "cid": "c" * 16},
+        **{"formal": True, "override": "why"},
+    },
+    "page_answer": {
+        **{"room": PAGE, "accept": True, "cid": "c" * 16},
+        **{"formal": True, "reason": "busy"},
+    },
+    "page_mark": {"room": PAGE, "mark": "seen"},
+    "page_end": {"room": PAGE, "cid": "c" * 16},
+    "ask_now": {"specialty": "cardiology", "text": "words", "cid": "c" * 16},
     "ping": {},
 }
 """Each command as it ought to be, so that tests can spoil one field at a time."""
 
 OPTIONAL = {"since", "last", "reply_to", "as", "reason", "note", "before", "limit", "cursor"}
+OPTIONAL |= {"formal", "override"}
 OPTIONAL_ROOM = {"search"}
 NEEDED = {("face", "as")}
 """Fields that elsewhere are optional."""

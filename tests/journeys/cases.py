@@ -19,13 +19,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx2
-
 from tests.journeys.board import Told, calculated, on_board
 from tests.journeys.served import Served
 from tests.journeys.talker import Talker
 from tests.processes import running
-from tests.support import new_cid
+from tests.support import http_client, new_cid
 
 TWENTY = Path(__file__).with_name("twenty.jsonl")
 DOCTORS = 12
@@ -115,7 +113,7 @@ async def treated(server: Served, cases: Sequence[Case], database: str | None) -
         assert each.faults == []
     assert len(set(ward.rooms)) == len(cases)
     headers = {"authorization": f"Bearer {tokens[0]}"}
-    async with httpx2.AsyncClient(base_url=server.url, headers=headers, timeout=60) as http:
+    async with http_client(base_url=server.url, headers=headers, timeout=60) as http:
         board, figures = await on_board(http)
     kept = await calculated(server.folder, database)
     return [

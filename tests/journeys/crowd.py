@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.journeys.board import rows
-from tests.journeys.served import Served
 from tests.journeys.talker import Lost, Talker
 from tests.support import new_cid
 
@@ -19,12 +18,18 @@ _AGAIN_SECONDS = 0.05
 _WAITING = ("busy", "storage")
 
 
+class Listening(Protocol):
+    """A server, wherever it is."""
+
+    port: int
+
+
 @dataclass(slots=True)
 class Member:
     """One doctor, now on this server and now on that."""
 
     talker: Talker
-    servers: Sequence[Served]
+    servers: Sequence[Listening]
     rooms: list[str] = field(default_factory=list)
     number: int = 0
     _at: Any = field(default_factory=count)

@@ -106,6 +106,10 @@ class Talker:
                         return event
                 await self._news.wait()
 
+    def events(self, room: str) -> list[dict[str, Any]]:
+        """The room's events so far."""
+        return [json.loads(heard.frame) for heard in self.logs[room]]
+
     async def ended(self) -> None:
         """Return once the line is lost."""
         assert self._reader

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from lounge.clock import now_ms
 from tests.backends import on_postgres
 from tests.journeys import crowd, served
 from tests.journeys.board import rows
@@ -54,7 +54,7 @@ class Hospital:
     async def make_due(self, kind: str) -> None:
         """As if its time had come."""
         connection = await asyncpg.connect(self.database.replace("+asyncpg", ""))
-        await connection.execute(_PUT_FORWARD, time.time_ns() // 1_000_000, kind)
+        await connection.execute(_PUT_FORWARD, now_ms(), kind)
         await connection.close()
 
     async def count(self, query: str, kind: str) -> int:

@@ -8,12 +8,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.journeys.served import Served
 from tests.missing import unavailable
 from tests.processes import Run
+from tests.support import http_client
 
 HERE = Path(__file__).parent
 EMAIL, PASSWORD = "ana@example.test", "a long enough password"
@@ -29,7 +29,7 @@ async def place(run: Run, tmp_path: Path) -> str:
     code = await server.lounge("doctor", "add", "--email", EMAIL, "--name", "Ana", *traits)
     await server.start()
     body = {"email": EMAIL, "code": code.split()[-1], "password": PASSWORD}
-    async with httpx2.AsyncClient() as http:
+    async with http_client() as http:
         answer = await http.post(f"{server.url}/api/password", json=body)
     assert answer.status_code == 204, answer.text
     return server.url

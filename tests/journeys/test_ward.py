@@ -19,7 +19,7 @@ import pytest
 from tests.journeys.served import Served
 from tests.journeys.talker import Lost, Talker
 from tests.processes import Run, wait_until_gone
-from tests.support import new_cid
+from tests.support import http_client, new_cid
 
 ROOM = "bench/1"
 SPEAKERS = 5
@@ -91,7 +91,7 @@ class Roy(ABC):
                 self._more.notify_all()
 
     def _http(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
+        return http_client(
             base_url=self._server.url, headers=self._headers, timeout=PATIENCE_SECONDS
         )
 

@@ -19,8 +19,11 @@ import uvloop
 from tests.bench.figures import commit
 from tests.scale import (
     answers,
+    board,
     freshness,
     linkage,
+    moderating,
+    pages,
     parting,
     register,
     revocation,
@@ -41,6 +44,9 @@ PARTS = {
     "linkage": linkage,
     "answers": answers,
     "watchers": watchers,
+    "pages": pages,
+    "board": board,
+    "moderating": moderating,
 }
 _LONGEST_SECONDS = 420
 _SPIN_SECONDS = 0.5

@@ -72,10 +72,10 @@ class Client:
                 attempt += 1
             await asyncio.sleep(self._jitter(attempt) if pause is None else pause)
 
-    def say(self, text: str, cid: str = "") -> asyncio.Future[Frame | None]:
+    def say(self, text: str, cid: str = "", **other: Any) -> asyncio.Future[Frame | None]:
         """The answer; None when the line ends before it, so that it is not known what happened."""
         command = {"op": "say", "room": self.room, "cid": cid or new_cid(), "text": text}
-        return self._ask(command)
+        return self._ask(command | other)
 
     async def tell(self, text: str) -> Frame:
         """Says it, over as many lines and as often as it takes; returns the `ok`."""

@@ -92,7 +92,7 @@ async function inside(session, told) {
   document.body.replaceChildren(frame);
   if (session.shared) look = new Shelf(passing.local, 'lounge.');
   const storages = session.shared ? passing : { local: localStorage, session: sessionStorage };
-  const end = enter({ frame, session, doors, banner, look: look.get('look', {}), away, storages, told });
+  const end = enter({ frame, session, doors, banner, look: look.get('look', {}), away, patient, storages, told });
   const rest = session.shared ? (await patient(() => import('./pages.js'))).watchOver(doors, lockUp) : () => {};
   leave = () => {
     rest();

@@ -3,12 +3,11 @@ import { Lounge } from './parts/lounge.js';
 import { addressOf, placeOf } from './parts/router.js';
 import { Shelf } from './parts/shelf.js';
 import { Socket } from './parts/socket.js';
-import { isConsult } from './parts/talk.js';
+import { isUnlisted } from './parts/talk.js';
 import { words } from './parts/words.js';
 import { Announcer } from './elements/announcer.js';
 import { byTouch, h, markButton } from './elements/dom.js';
 import { ahead, later } from './elements/later.js';
-import { authorOf } from './elements/message-row.js';
 import './elements/connection-status.js';
 import './elements/room-list.js';
 import './elements/room-view.js';
@@ -16,13 +15,14 @@ import './elements/room-view.js';
 const READ_MS = 500;
 const NEW_WITHIN = 30;
 const STALE_MS = 30_000;
-/** Places that are made when they are first gone to, and the region each stands in. */
+/** Places that are made when they are first gone to, each by its element. */
 const SHEETS = {
-  search: ['search-sheet', '.right'], account: ['account-sheet', '.right'],
-  moderation: ['moderation-board', '.middle'], consults: ['consult-board', '.middle'], case: ['consult-form', '.middle'],
+  search: 'search-sheet', account: 'account-sheet',
+  moderation: 'moderation-board', consults: 'consult-board', case: 'consult-form', page: 'page-form', oncall: 'oncall-board',
 };
-/** Places that stand where a room would. */
-const MIDDLE = new Set(['moderation', 'consults', 'case']);
+const ASIDE = new Set(['search', 'account']);
+/** Whether a place stands where a room would. */
+const inMiddle = (name) => name in SHEETS && !ASIDE.has(name);
 
 /** The lounge of a signed-in, verified doctor. @returns {() => void} leaves it */
 export function enter(given) {
@@ -43,8 +43,8 @@ class Inside {
   declined = new Set();
   #refreshed = Date.now();
 
-  constructor({ frame, session, doors, banner, look, away, storages, told }) {
-    Object.assign(this, { frame, session, doors, look, away, told });
+  constructor({ frame, session, doors, banner, look, away, patient, storages, told }) {
+    Object.assign(this, { frame, session, doors, look, away, patient, told });
     this.moderator = session.roles.includes('moderator');
     this.kept = new Shelf(storages.local, 'lounge.of.');
     const unsent = new Shelf(storages.session, 'lounge.of.');
@@ -123,7 +123,7 @@ class Inside {
     const ends = [
       this.socket.states.on(() => this.#linked()),
       this.lounge.outbox.changed.on((room) => this.#posted(room)),
-      this.lounge.heard.on((news) => this.#heard(news)),
+      this.lounge.heard.on((news) => this.#do('heard', news)),
       this.lounge.rooms.changed.on(() => this.current && this.room.changed()),
     ];
     this.#unlisten = () => ends.forEach((end) => end());
@@ -141,31 +141,34 @@ class Inside {
 
   #show(place, first = false) {
     const { name } = place;
-    if (name === 'lost' || (name === 'moderation' && !this.moderator)) return this.go({ name: 'home' }, { replace: true });
+    const known = name === 'home' || name === 'room' || name in SHEETS;
+    if (!known || (name === 'moderation' && !this.moderator)) return this.go({ name: 'home' }, { replace: true });
     const before = this.#place;
     this.#place = place;
     document.body.dataset.place = name;
-    for (const [tag] of Object.values(SHEETS)) for (const made of this.frame.querySelectorAll(tag)) made.hidden = true;
+    for (const tag of Object.values(SHEETS)) for (const made of this.frame.querySelectorAll(tag)) made.hidden = true;
     if (name === 'room') this.#enter(place, { first, before });
-    else if (name === 'home' || MIDDLE.has(name)) this.#close();
-    this.room.hidden = !this.current || MIDDLE.has(name);
-    this.welcome.hidden = !!this.current || MIDDLE.has(name);
+    else if (name === 'home' || inMiddle(name)) this.#close();
+    this.room.hidden = !this.current || inMiddle(name);
+    this.welcome.hidden = !!this.current || inMiddle(name);
     if (name !== 'room') this.waiting?.look();
     this.#furnish(name);
     this.#entitle();
+    this.acts?.moved();
   }
 
   async #furnish(name) {
     if (!SHEETS[name]) return;
-    const [tag, region] = SHEETS[name];
-    const [cases] = await Promise.all([MIDDLE.has(name) && this.#do('cases'), later(tag)]);
+    const tag = SHEETS[name];
+    const [cases] = await Promise.all([inMiddle(name) && this.#do('cases'), later(tag)]);
     if (this.#place.name !== name) return;
     const sheet = this.frame.querySelector(tag) ?? h(tag);
-    if (!sheet.isConnected) this.frame.querySelector(region).append(sheet);
+    if (!sheet.isConnected) this.frame.querySelector(ASIDE.has(name) ? '.right' : '.middle').append(sheet);
     sheet.hidden = false;
     sheet.open({ ...cases, doors: this.doors, look: this.look, told: this.told, search: (ask) => this.#do('find', ask), titleOf: (id) => this.#titleOf(id) });
     if (name === 'search') this.#furnishSearch(sheet);
     else sheet.heading.focus();
+    this.#do('equip', sheet);
     this.told = undefined;
   }
 
@@ -178,8 +181,8 @@ class Inside {
   #back() {
     const { name } = this.#place;
     const { from } = history.state ?? {};
-    const toHome = name === 'room' || MIDDLE.has(name) || !this.current;
-    if (from && (!toHome || from === 'home' || MIDDLE.has(from) || MIDDLE.has(name))) return history.back();
+    const toHome = name === 'room' || inMiddle(name) || !this.current;
+    if (from && (!toHome || from === 'home' || inMiddle(from) || inMiddle(name))) return history.back();
     this.go(toHome ? { name: 'home' } : { name: 'room', room: this.current.id });
   }
 
@@ -193,13 +196,13 @@ class Inside {
   }
 
   #entitle() {
-    const titles = { room: () => this.#titleOf(this.current.id), home: () => '', lost: () => '' };
+    const titles = { room: () => this.#titleOf(this.current.id), home: () => '' };
     const title = (titles[this.#place.name] ?? (() => words.t(`${this.#place.name}.title`)))();
     document.title = [title, words.t('app.name')].filter(Boolean).join(' · ');
   }
 
   #titleOf(id) {
-    return words.title(this.lounge.rooms.get(id)?.title) || (isConsult(id) ? this.waiting?.titleOf(id) ?? words.t('consult.some') : id);
+    return words.title(this.lounge.rooms.get(id)?.title) || (isUnlisted(id) ? this.waiting?.titleOf(id) ?? words.t(`${id.split('/')[0]}.some`) : id);
   }
 
   // — the room in sight —
@@ -312,33 +315,21 @@ class Inside {
     this.#reading = 0;
   }
 
-  #heard({ room, event }) {
-    const others = room === this.current && !room.isMine(event);
-    if (!others || room.ignored.has(event.by?.id) || !this.room.checkVisibility()) return;
-    if (document.hidden && !document.title.startsWith('•')) document.title = `• ${document.title}`;
-    if (event.kind === 'say') this.announcer.say(`${authorOf(event)}: ${event.text}`, (n) => words.count('room.burst', n));
-    if (event.kind === 'notice') this.announcer.say(words.t('row.notice'));
-    if (event.kind === 'poll.open') this.announcer.say(`${words.t('row.poll.open')}: ${event.question}`);
-    if (event.kind === 'consult.card') this.announcer.say(words.t('case.announced_live', { question: event.question }));
-    if (event.kind === 'consult.card' || event.kind === 'consult.update') this.waiting?.look();
-    if (event.kind === 'consult.reveal') this.announcer.say(words.t('row.consult.reveal'));
-  }
-
   // — what the doctor does —
 
-  #say({ text, replyTo, sort }) {
+  #say(said) {
     const { current } = this;
-    const others = replyTo ? [...current.othersIn(replyTo, current.face).values()] : [];
-    if (others.length) return this.#do('secondFace', { text, replyTo, sort, others });
-    return this.post({ text, replyTo, sort });
+    const others = said.replyTo ? [...current.othersIn(said.replyTo, current.face).values()] : [];
+    if (others.length) return this.#do('secondFace', said, others);
+    return this.post(said);
   }
 
   /** Says it with the face that is worn, which changes back if it was for once. */
-  post({ text, replyTo, sort }) {
+  post(said) {
     const { id, face, head } = this.current;
     this.room.log.toEnd();
     const as = this.current.talk ? undefined : face.as;
-    this.lounge.outbox.post({ room: id, you: face.id, as, text, replyTo, sort, since: head });
+    this.lounge.outbox.post({ ...said, room: id, you: face.id, as, since: head });
     this.current.wearOnce(null);
     this.current.talk?.wrote('');
   }

@@ -7,6 +7,7 @@ import { ownLeaving } from './own-leaving.js';
 import { ownPasskeys } from './own-passkeys.js';
 import { ownSessions, ownTokens } from './own-visits.js';
 import { languages } from './sign-in.js';
+import { reachSettings } from './reach-settings.js';
 import { standing } from './standing.js';
 import { toldSettings } from './told-settings.js';
 
@@ -22,6 +23,7 @@ export class AccountSheet extends HTMLElement {
       told ? h('p', { class: 'trouble', role: 'alert' }, told) : '',
       section('account.language', languages(words.lang, (lang) => tell(this, 'language', { lang }))),
       section('account.look', this.#choice('theme', THEMES, look.theme ?? 'auto'), this.#choice('size', SIZES, look.size ?? '100')),
+      reachSettings(doors),
       toldSettings(doors),
       ownPasskeys(doors),
       ownCodes(doors),
@@ -32,6 +34,14 @@ export class AccountSheet extends HTMLElement {
       ownLeaving(doors),
       h('p', { class: 'leave' }, button(words.t('account.help'), () => tell(this, 'help'), { class: 'quiet' }), button(words.t('account.sign_out'), () => tell(this, 'signout'), { class: 'danger' })),
     );
+    if (location.hash === '#reach') this.#atReach();
+  }
+
+  /** Where the address names how she is reached, the sheet begins there. */
+  #atReach() {
+    this.heading = this.querySelector('#reach h3');
+    this.heading.tabIndex = -1;
+    this.heading.scrollIntoView();
   }
 
   #choice(name, values, chosen) {

@@ -99,7 +99,7 @@ export class ConsultBar extends HTMLElement {
 
   #key() {
     const { consult, view } = this;
-    return [view.room.id, view.room.state, consult.isAuthor, JSON.stringify(consult.state), !!consult.last('consult.reveal')].join();
+    return [view.room.id, view.room.state, view.room.mode.frozen, consult.isAuthor, JSON.stringify(consult.state), !!consult.last('consult.reveal')].join();
   }
 
   #redraw() {
@@ -187,11 +187,13 @@ export class ConsultBar extends HTMLElement {
   /** What is always in sight, with the next act as the only filled button; and what stands at the end of the log. */
   #acts() {
     const { consult } = this;
-    const [next, others] = consult.isAuthor ? this.#authorActs() : this.#adviserActs();
+    // Where a moderator lets nothing be added, nothing is offered.
+    const { frozen } = this.view.room.mode;
+    const [next, others] = frozen ? [[], []] : consult.isAuthor ? this.#authorActs() : this.#adviserActs();
     const result = consult.last('consult.reveal');
     const rest = [
       ...others,
-      consult.own && consult.isSealed && this.#act('opine.back', () => consult.unopine()),
+      !frozen && consult.own && consult.isSealed && this.#act('opine.back', () => consult.unopine()),
       place(this.view, 1, 'consult.to_case'),
       result && place(this.view, result.seq, 'consult.to_result'),
       !consult.isSealed && this.#act('consult.copy', () => this.#copy()),

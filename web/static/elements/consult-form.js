@@ -5,7 +5,7 @@ import { ofCodes, part, sealing, urgencies } from './case-parts.js';
 import { lasting, usualWords } from './consult-figures.js';
 import { h, icon, markButton, button, tell, write } from './dom.js';
 import { once } from './fields.js';
-import { HeldText } from './held-text.js';
+import { HeldText, notPatient } from './held-text.js';
 import { makeRow } from './message-row.js';
 import './specialty-chooser.js';
 
@@ -214,7 +214,7 @@ export class ConsultForm extends HTMLElement {
     this.#cid ??= newCid();
     this.#keep();
     try {
-      return await this.send({ ...this.#given(), cid: this.#cid });
+      return await this.send({ ...this.#given(), ...notPatient(...this.texts), cid: this.#cid });
     } catch (refusal) {
       if (refusal.code !== 'held_privacy') throw refusal;
       this.#held(refusal);

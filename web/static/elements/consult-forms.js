@@ -3,7 +3,8 @@ import { start } from '../parts/points.js';
 import { words } from '../parts/words.js';
 import { button, h, openDialog } from './dom.js';
 import { once } from './fields.js';
-import { HeldText } from './held-text.js';
+import { FieldVerdict } from './field-verdict.js';
+import { HeldText, notPatient } from './held-text.js';
 import { authorOf } from './message-row.js';
 
 const NAMES = 3;
@@ -22,7 +23,7 @@ export function openBallot({ about, suggestions, opine, kept }) {
   const sealed = words.t(about.urgency === 'now' ? 'opine.sealed_now' : 'opine.sealed');
   ask('opine', [h('p', { class: 'asked', dir: 'auto' }, about.question), h('p', { class: 'hint' }, sealed), ...ranks, list, why], (data) => {
     const ranked = ranks.map((_, at) => data.get(`rank-${at + 1}`).trim()).filter(Boolean);
-    return opine({ ranked, why: why.value });
+    return opine({ ranked, why: why.value, ...notPatient(why, ...ranks.map(({ verdict }) => verdict)) });
   }, { kept });
 }
 
@@ -39,7 +40,7 @@ export function openDecide({ answers, decide, kept }) {
   const helped = answers.length ? h('fieldset', {}, h('legend', {}, words.t('decide.helped')), ...choices) : '';
   ask('decide', [h('p', { class: 'hint' }, words.t('decide.lede')), did, helped], (data) => {
     const seqs = data.getAll('helped').map(Number);
-    return decide({ did: did.value, ...(seqs.length && { helped: seqs }) });
+    return decide({ did: did.value, ...notPatient(did), ...(seqs.length && { helped: seqs }) });
   }, { kept });
 }
 
@@ -50,7 +51,7 @@ export function openOutcome({ tell, kept }) {
     await tell({ dismiss: true });
     dialog.close();
   }), { class: 'quiet' });
-  const { dialog, trouble } = ask('outcome', [h('p', { class: 'hint' }, words.t('outcome.lede')), came], () => tell({ text: came.value }), { kept, others: [never] });
+  const { dialog, trouble } = ask('outcome', [h('p', { class: 'hint' }, words.t('outcome.lede')), came], () => tell({ text: came.value, ...notPatient(came) }), { kept, others: [never] });
 }
 
 /** Which names of the pool are one and the same, and which of them stands for all. */
@@ -132,5 +133,8 @@ async function held(texts, act) {
 
 function line(name, label, attributes) {
   const id = `field-${name}`;
-  return h('p', { class: 'labelled' }, h('label', { for: id }, label), h('input', { id, name, ...attributes }));
+  const input = h('input', { id, name, 'aria-describedby': `${id}-verdict`, ...attributes });
+  const verdict = new FieldVerdict({ field: input, id: `${id}-verdict`, limit: NAME_LENGTH });
+  input.addEventListener('input', () => verdict.typed());
+  return Object.assign(h('div', { class: 'labelled' }, h('label', { for: id }, label), input, verdict.aside, verdict.voice, verdict.box), { verdict });
 }

@@ -26,8 +26,7 @@ export class ConsultsWaiting extends HTMLElement {
     this.all = h('a', { class: 'button quiet', href: '/consults' }, words.t('consults.all'));
     this.append(
       h('div', { class: 'list-head' }, h('h2', {}, words.t('consults.waiting')), this.all),
-      this.list, this.none,
-      h('p', {}, h('a', { class: 'button', href: '/case' }, words.t('case.title'))));
+      this.list, this.none);
     this.#timer = setInterval(() => this.look(), AGAIN_MS);
     this.look();
   }

@@ -54,8 +54,8 @@ export function openDialog(label, attributes, ...children) {
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
-// Our own marks: 20 by 20, strokes of 1.5.
-const MARKS = {
+// Our own marks: 20 by 20, strokes of 1.5. What is fetched later may bring more.
+export const MARKS = {
   back: 'M12.5 4.5 7 10l5.5 5.5',
   search: 'M9 3.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11ZM13 13l4 4',
   close: 'M5 5l10 10M15 5 5 15',

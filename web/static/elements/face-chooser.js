@@ -113,7 +113,7 @@ class FaceChooser {
   /** Says when another face of one's own was heard in what is known of this room. */
   #spoken() {
     const { room } = this;
-    const other = room.timeline.latest(200).findLast((entry) => room.isMine(entry) && entry.by.id !== room.face.id);
+    const other = room.timeline.latest(200).findLast((entry) => entry.by && room.isMine(entry) && entry.by.id !== room.face.id);
     return other ? h('p', { class: 'second' }, icon('warn'), words.t('face.spoken', { name: other.by.name })) : '';
   }
 

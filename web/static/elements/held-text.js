@@ -1,8 +1,8 @@
 // @ts-check
-import { length, pieces } from '../parts/points.js';
+import { length } from '../parts/spans.js';
 import { words } from '../parts/words.js';
-import { h, icon, put, write } from './dom.js';
-import { whyWords } from './message-composer.js';
+import { h, write } from './dom.js';
+import { FieldVerdict } from './field-verdict.js';
 
 const NEAR = 60;
 
@@ -14,14 +14,14 @@ export class HeldText {
     this.name = name;
     this.label = label;
     this.limit = limit;
-    this.mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' });
+    const mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' });
     this.text = h('textarea', { id, name, rows: '1', autocomplete: 'off', 'aria-required': required && 'true', 'aria-describedby': `${id}-hint ${id}-verdict ${id}-count` });
-    this.verdict = h('div', { class: 'verdict', id: `${id}-verdict`, hidden: true });
+    this.verdict = new FieldVerdict({ field: this.text, mirror, id: `${id}-verdict`, limit });
     this.count = h('p', { class: 'count', id: `${id}-count`, role: 'status' });
     this.element = h('div', { class: 'labelled' },
       h('label', { for: id }, label), hint ? h('span', { class: 'hint', id: `${id}-hint` }, hint) : '',
-      h('div', { class: 'field' }, this.mirror, this.text), this.count, this.verdict);
-    this.text.addEventListener('input', () => this.clear());
+      h('div', { class: 'field' }, mirror, this.text), this.count, this.verdict.aside, this.verdict.voice, this.verdict.box);
+    this.text.addEventListener('input', () => this.#typed());
   }
 
   get value() {
@@ -37,44 +37,51 @@ export class HeldText {
     return length(this.value) > this.limit;
   }
 
+  /** Whether all that the guard marks in it is, by her word, no patient's. */
+  get notPatient() {
+    return this.verdict.notPatient;
+  }
+
+  get isMarked() {
+    return this.verdict.isMarked;
+  }
+
   /** Marks what the guard holds, spans of the text as it was sent, and says why. */
   hold(spans) {
-    const sent = this.value;
-    this.text.value = sent;
-    this.#reflect(spans);
-    const held = pieces(sent, spans).filter((piece) => piece.span);
-    this.#judge(h('p', {}, icon('shield'), ' ', h('b', {}, words.t('compose.held')), ' ', words.t('compose.held_what')),
-      h('ul', {}, ...held.map(({ text, span }) => h('li', {}, h('mark', {}, text), ' ', whyWords(span)))));
+    this.text.value = this.value;
+    this.verdict.hold({ spans });
   }
 
   /** Says what is wrong with it, and goes there. */
   refuse(why) {
-    this.#judge(h('p', {}, why));
+    this.verdict.refuse(why);
     this.focus();
   }
 
   clear() {
-    this.#reflect([]);
-    this.verdict.hidden = true;
-    this.verdict.replaceChildren();
-    const left = this.limit - length(this.value);
-    write(this.count, left > NEAR ? '' : words.count(left < 0 ? 'compose.over' : 'compose.left', Math.abs(left)));
-    this.count.classList.toggle('over', left < 0);
-    put(this.text, 'aria-invalid', left < 0 ? 'true' : null);
+    this.#counted();
+    this.verdict.clear();
   }
 
   focus() {
     this.text.focus();
   }
 
-  #judge(...children) {
-    this.verdict.replaceChildren(...children);
-    this.verdict.hidden = false;
-    put(this.text, 'aria-invalid', 'true');
+  #typed() {
+    this.#counted();
+    this.verdict.typed();
   }
 
-  #reflect(spans) {
-    const parts = pieces(this.text.value, spans);
-    this.mirror.replaceChildren(...parts.map(({ text, span }) => (span ? h('mark', {}, text) : text)), ' ');
+  #counted() {
+    const left = this.limit - length(this.value);
+    write(this.count, left > NEAR ? '' : words.count(left < 0 ? 'compose.over' : 'compose.left', Math.abs(left)));
+    this.count.classList.toggle('over', left < 0);
+    this.verdict.over = left < 0;
   }
+}
+
+/** What a command says of its texts: that what is marked in them is no patient's, where she said so of all of it. */
+export function notPatient(...texts) {
+  const said = texts.some((text) => text.notPatient) && texts.every((text) => text.notPatient || !text.isMarked);
+  return said ? { not_patient: true } : {};
 }

@@ -1,15 +1,18 @@
 // @ts-check
-import { length, pieces, start } from '../parts/points.js';
+import { start } from '../parts/points.js';
+import { length } from '../parts/spans.js';
 import { words } from '../parts/words.js';
 import { badge } from './message-row.js';
 import { button, byTouch, h, icon, markButton, put, tell, write } from './dom.js';
+import { FieldVerdict } from './field-verdict.js';
+import { SlowWait } from './slow-wait.js';
 
 const NEAR_LIMIT = 500;
 const QUOTED = 100;
 
 /**
  * Where the doctor writes. A mirror behind the text gives the field its height and carries the
- * guard's marks under the very words. Tells: `say` {text, replyTo}, `amend` {seq, text},
+ * guard's marks under the very words. Tells: `say` {text, replyTo, notPatient}, `amend` {seq, text, notPatient},
  * `draft` {text}, `face`, `about`, `poll`, `last` (edit what I said last). In a consult `sort` is where one
  * chooses between a warning and a question, and `sealed` whether others' opinions are held back.
  */
@@ -21,9 +24,11 @@ export class MessageComposer extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     this.about = h('div', { class: 'about', hidden: true });
-    this.verdict = h('div', { class: 'verdict', id: 'verdict', hidden: true, tabindex: '0', role: 'group', 'aria-label': words.t('compose.held') });
     this.mirror = h('div', { class: 'mirror', 'aria-hidden': 'true' });
-    this.text = h('textarea', { rows: '1', id: 'write', autocomplete: 'off', 'aria-describedby': 'plain thin verdict count' });
+    // What is typed before it is known for which room would be lost.
+    this.text = h('textarea', { disabled: true, rows: '1', id: 'write', autocomplete: 'off', 'aria-describedby': 'plain thin slow verdict count' });
+    this.verdict = new FieldVerdict({ field: this.text, mirror: this.mirror, id: 'verdict', limit: this.#limit });
+    this.slow = new SlowWait('slow');
     this.label = h('label', { for: 'write', class: 'unseen' });
     this.send = markButton('send', words.t('compose.send'), () => this.#submit(), { class: 'primary' });
     this.count = h('p', { class: 'count', id: 'count', role: 'status' });
@@ -33,7 +38,7 @@ export class MessageComposer extends HTMLElement {
     this.lounge = button(h('span', {}, words.t('about.open')), () => tell(this, 'about'), { class: 'quiet', mark: 'help', title: words.t('about.open') });
     this.poll = button(h('span', {}, words.t('poll.ask')), () => tell(this, 'poll'), { class: 'quiet', mark: 'poll', title: words.t('poll.ask') });
     this.field = h('div', { class: 'field' }, this.mirror, this.text);
-    this.append(this.about, this.verdict, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.count), this.thin, h('div', { class: 'under ever' }, this.plain, this.poll, this.lounge));
+    this.append(this.about, this.verdict.box, h('div', { class: 'write' }, this.label, this.field, this.send), h('div', { class: 'under' }, this.face, this.verdict.aside, this.count), this.verdict.voice, this.slow.element, this.thin, h('div', { class: 'under ever' }, this.plain, this.poll, this.lounge));
     this.text.addEventListener('input', () => this.#typed());
     this.text.addEventListener('keydown', (event) => this.#key(event));
     this.text.addEventListener('scroll', () => (this.mirror.scrollTop = this.text.scrollTop), { passive: true });
@@ -45,24 +50,27 @@ export class MessageComposer extends HTMLElement {
 
   /** Ready for a room, empty: the draft is offered when it is known whose it is. `limit` in code points. */
   open(limit) {
-    this.#limit = limit;
+    this.#limit = this.verdict.limit = limit;
     this.#context = null;
     this.about.hidden = true;
-    this.#verdictGone();
     this.#set('');
   }
 
   /**
-   * `label` asks for what is written; `face` {name, badge}, `once` when it is worn for one message, `fixed` when there is no other; `closed` says why nothing can be
-   * written, `slow` in seconds; `crowd` {members, thin} among whom one is hidden.
+   * `label` asks for what is written; `face` {name, badge}, `fixed` when there is no other; `closed` says why nothing
+   * can be written; of the `room` its mode, the crowd among whom one is hidden, and a face worn once are shown.
    */
-  show({ label: asks, face, once, fixed, closed, slow, crowd }) {
+  show({ label: asks, face, room, fixed, closed }) {
+    const { crowd, once } = room;
+    this.room = room;
     const label = this.sort?.label ?? asks;
     write(this.label, label);
-    if (this.text.placeholder !== label) this.text.placeholder = label;
+    const shown = closed ? '' : label;
+    if (this.text.placeholder !== shown) this.text.placeholder = shown;
+    this.plain.classList.toggle('closed', !!closed);
     this.text.disabled = this.send.disabled = !!closed;
-    const plain = closed || (slow ? `${words.count('compose.slow', slow)} ${words.t('compose.plain')}` : words.t('compose.plain'));
-    write(this.plain, plain);
+    write(this.plain, closed || words.t('compose.plain'));
+    this.slowed();
     this.thin.hidden = !crowd?.thin;
     if (crowd?.thin) write(this.thin, words.count('compose.thin', crowd.members));
     this.face.hidden = !face;
@@ -94,23 +102,16 @@ export class MessageComposer extends HTMLElement {
 
   /** Text that the guard held comes back, with its marks: nothing is lost. */
   hold({ text, spans, why }) {
-    const rest = this.text.value.trim();
+    const rest = this.#context?.kind === 'edit' ? '' : this.text.value.trim();
     this.#put(rest ? `${text}\n\n${rest}` : text);
-    this.judge(spans, spans, text, why);
+    if (spans.length) this.verdict.hold({ spans, why, send: rest ? null : () => this.#submit() });
+    else if (why) this.verdict.refuse(why);
     this.focus();
   }
 
-  /** Marks `spans` under the text, and says for each of `all`, spans of `text`, why it is held. */
-  judge(spans, all, text, why) {
-    this.#reflect(spans);
-    const held = pieces(text, all).filter((piece) => piece.span);
-    const reasons = held.map(({ text: part, span }) => h('li', {}, h('mark', {}, part), ' ', whyWords(span)));
-    this.verdict.replaceChildren(
-      h('p', {}, icon('shield'), h('b', {}, words.t('compose.held')), ' ', why ?? ''),
-      h('ul', {}, ...reasons),
-      h('p', {}, words.t('compose.held_what')));
-    this.verdict.hidden = false;
-    put(this.text, 'aria-invalid', 'true');
+  /** In a slow room: how long until the next message goes out. */
+  slowed() {
+    this.slow.show(this.room, this.text.disabled);
   }
 
   /** The edit was taken: back to what was being written before. */
@@ -126,17 +127,17 @@ export class MessageComposer extends HTMLElement {
     const text = this.text.value.trim();
     if (!text || length(text) > this.#limit || this.text.disabled) return;
     const context = this.#context;
-    if (context?.kind === 'edit') return tell(this, 'amend', { seq: context.seq, text });
+    const { notPatient } = this.verdict;
+    if (context?.kind === 'edit') return tell(this, 'amend', { seq: context.seq, text, notPatient });
     this.#put('');
     this.#leave();
-    tell(this, 'say', { text, replyTo: context?.seq, sort: this.sort?.value });
+    tell(this, 'say', { text, replyTo: context?.seq, sort: this.sort?.value, ...(notPatient && { notPatient }) });
     this.focus();
   }
 
   #typed() {
-    this.#reflect([]);
     this.#counted();
-    if (!this.text.value.trim()) this.#verdictGone();
+    this.verdict.typed();
     if (this.#context?.kind !== 'edit') tell(this, 'draft', { text: this.text.value });
   }
 
@@ -167,25 +168,19 @@ export class MessageComposer extends HTMLElement {
     this.#context = null;
     this.about.hidden = true;
     put(this.send, 'aria-label', words.t('compose.send'));
-    this.#verdictGone();
     if (edited) this.#put(this.#aside);
     if (edited) this.focus();
   }
 
   #set(text) {
     this.text.value = text;
-    this.#reflect([]);
     this.#counted();
+    this.verdict.clear();
   }
 
   #put(text) {
     this.#set(text);
     if (this.#context?.kind !== 'edit') tell(this, 'draft', { text });
-  }
-
-  #reflect(spans) {
-    const parts = pieces(this.text.value, spans);
-    this.mirror.replaceChildren(...parts.map(({ text, span }) => (span ? h('mark', {}, text) : text)), ' ');
   }
 
   #counted() {
@@ -194,21 +189,10 @@ export class MessageComposer extends HTMLElement {
     const said = left > NEAR_LIMIT ? '' : words.count(over ? 'compose.over' : 'compose.left', Math.abs(left));
     write(this.count, said);
     this.count.classList.toggle('over', over);
-    put(this.text, 'aria-invalid', over ? 'true' : null);
+    this.verdict.over = over;
     put(this.send, 'aria-disabled', over ? 'true' : null);
   }
 
-  #verdictGone() {
-    this.verdict.hidden = true;
-    this.verdict.replaceChildren();
-    put(this.text, 'aria-invalid', null);
-  }
-}
-
-/** Why the guard holds a span, in words. */
-export function whyWords({ why, kind }) {
-  if (why) return words.has(why) ? words.t(why) : why;
-  return words.coded('guard', kind);
 }
 
 customElements.define('message-composer', MessageComposer);

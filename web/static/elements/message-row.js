@@ -13,9 +13,11 @@ const QUOTED = 140;
 /** Kinds of entries that an element of its own shows, by `show(entry, view)`; it is fetched with the first. */
 const SHOWN_BY = {
   notice: 'notice-card',
+  tombstone: 'house-line', end: 'house-line', 'mod.mode': 'house-line', 'mod.close': 'house-line',
   'poll.open': 'poll-card',
   'consult.card': 'consult-card', 'consult.open': 'consult-case', 'consult.reveal': 'consult-pool',
   'consult.decided': 'consult-end', 'consult.outcome': 'consult-end',
+  'page.open': 'page-card', 'page.widened': 'page-widened',
 };
 
 export function reactionName(emoji) {
@@ -52,7 +54,6 @@ export function updateRow(row, entry, view) {
   const focused = row.firstElementChild.contains(document.activeElement);
   row.className = ['row', entry.kind, view.grouped && 'grouped', view.mine && 'mine'].filter(Boolean).join(' ');
   row.firstElementChild.replaceChildren(...contents(entry, view).filter(Boolean));
-  if (entry.kind !== 'say') row.querySelector('.row-bar')?.remove();
   if (focused) row.focus({ preventScroll: true });
 }
 
@@ -60,25 +61,21 @@ export function updateRow(row, entry, view) {
 async function furnish(row, entry, view) {
   const tag = SHOWN_BY[entry.kind];
   const part = row.querySelector(tag) ?? h(tag);
-  row.className = `row ${tag}`;
+  row.className = `row ${tag} ${entry.kind}`;
   part.given = [entry, view];
   if (!part.isConnected) row.firstElementChild.replaceChildren(part);
   await later(tag);
-  part.show(...part.given);
+  part.show?.(...part.given);
 }
 
 function labelOf(entry, { folded: away, mine }) {
   if (away) return words.t('row.folded');
-  if (entry.kind === 'say') return mine ? words.t('row.by_you') : authorOf(entry);
-  if (entry.kind === 'end') return endWords(entry, { mine });
   if (SHOWN_BY[entry.kind]) return words.t(`row.${entry.kind}`);
-  return words.t('row.removed');
+  return mine ? words.t('row.by_you') : authorOf(entry);
 }
 
 function contents(entry, view) {
   if (view.folded) return [folded(entry)];
-  if (entry.kind === 'tombstone') return [head(entry, view), h('p', { class: 'gone' }, goneWords(entry))];
-  if (entry.kind === 'end') return [h('p', { class: 'gone' }, endWords(entry, view)), h('p', { class: 'foot' }, when(entry.at))];
   const edited = entry.edited && h('span', { class: 'edited' }, words.t('row.edited'));
   const { above, text = entry.text, below = edited } = view.beside?.(entry, view) ?? {};
   return [
@@ -87,6 +84,7 @@ function contents(entry, view) {
     entry.reply_to && quote(entry, view),
     h('p', { class: 'text', dir: 'auto' }, text),
     below,
+    entry.caution && caution(entry),
     reactions(entry, view),
   ];
 }
@@ -125,14 +123,9 @@ function pill(entry, emoji, n, reacted) {
   });
 }
 
-function goneWords({ role, reason }) {
-  if (role === 'moderator') {
-    const why = reason ? words.coded('reason', reason) : '';
-    return why ? words.t('row.hidden_because', { why }) : words.t('row.hidden');
-  }
-  return words.t(role ? 'row.withdrawn' : 'row.removed');
-}
-
-function endWords(entry, { mine }) {
-  return mine ? words.t('talk.by_you') : words.t('talk.ended', { who: entry.by.name });
+/** Said to be dangerous by several doctors: it stays, and says so. */
+function caution(entry) {
+  const note = h('caution-note');
+  later('caution-note').then(() => note.show?.(entry));
+  return note;
 }

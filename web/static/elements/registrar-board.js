@@ -3,7 +3,8 @@ import { words } from '../parts/words.js';
 import { button, h, tell, write } from './dom.js';
 import { choice, filled, once } from './fields.js';
 import { findingList } from './findings.js';
-import { languages } from './sign-in.js';
+import { here } from './oncall-times.js';
+import { field, languages } from './sign-in.js';
 import { when } from './when.js';
 
 const REASONS = ['documents_unreadable', 'documents_differ', 'not_a_doctor', 'not_found'];
@@ -22,7 +23,7 @@ export class RegistrarBoard extends HTMLElement {
     this.replaceChildren(
       languages(words.lang, (lang) => tell(this, 'language', { lang })),
       h('div', { class: 'door' },
-        this.heading, h('p', { class: 'lede' }, words.t('registrar.lede')), this.said, this.trouble, this.sight,
+        this.heading, h('p', { class: 'lede' }, words.t('registrar.lede')), this.said, this.trouble, this.sight, roleForm(doors),
         h('div', { class: 'choices' },
           button(words.t('registrar.leave'), () => tell(this, 'leave'), { class: 'quiet' }),
           button(words.t('account.sign_out'), () => tell(this, 'signout'), { class: 'quiet' }))));
@@ -87,6 +88,27 @@ export class RegistrarBoard extends HTMLElement {
       write(this.trouble, words.refusal(refusal));
     }
   }
+}
+
+/** A role on call, named after its service, and who keeps it from the first moment. */
+function roleForm(doors) {
+  const trouble = h('p', { class: 'trouble', role: 'alert' });
+  const said = h('p', { class: 'said', role: 'status' });
+  const make = h('button', { type: 'submit', class: 'primary' }, words.t('registrar.role.make'));
+  const text = (name, attributes) => field(name, words.t(`registrar.role.${name}`), { autocomplete: 'off', maxlength: '100', ...attributes });
+  const zones = h('datalist', { id: 'zones' }, ...(Intl.supportedValuesOf?.('timeZone') ?? []).map((value) => h('option', { value })));
+  const form = h('form', { class: 'sign' }, h('p', { class: 'hint' }, words.t('registrar.role.lede')),
+    text('service'), text('name'), choice('specialty', words.t('registrar.specialty'), [['', ''], ...words.choices('specialties')], { required: true }),
+    text('zone', { value: here(), list: 'zones', spellcheck: 'false' }), zones, text('number', { type: 'tel' }), text('keeper', { type: 'email', maxlength: '254' }), make, trouble);
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    said.textContent = '';
+    const made = await once(make, trouble, () => doors.post('/api/roles', filled(form)));
+    if (!made) return;
+    form.reset();
+    write(said, words.t('registrar.role.done'));
+  });
+  return h('details', { class: 'role-form' }, h('summary', {}, words.t('registrar.role')), form, said);
 }
 
 function facts(one) {

@@ -120,7 +120,7 @@ function makeRow() {
 
 function bandOf({ id, kind, present }) {
   if (id === 'me') return '';
-  if (kind === 'talk') return words.t('talk.kind');
+  if (/talk|page/.test(kind)) return words.t(`${kind}.kind`);
   return [kind === 'consult' && words.t('consult.kind'), words.band(present)].filter(Boolean).join(' · ');
 }
 

@@ -3,8 +3,11 @@ import { words } from '../parts/words.js';
 import { authorOf } from './message-row.js';
 import { button, h, markButton, put, tell, write } from './dom.js';
 import { later } from './later.js';
-import { isConsult } from '../parts/talk.js';
+import { isConsult, isOfTwo } from '../parts/talk.js';
 import './message-log.js';
+
+/** Rooms with a bar of their own. */
+const BESIDE = /^(consult|page)\//;
 
 /** One room as it is seen: its header, its log, and, once that is read, where one writes. */
 export class RoomView extends HTMLElement {
@@ -49,7 +52,8 @@ export class RoomView extends HTMLElement {
     if (this.canWrite) this.composer.open(limit);
     for (const part of [this.bar, this.line, this.consult, this.composer.sort]) part?.remove();
     if (view.room.talk) this.#furnish(view.room);
-    if (isConsult(view.room.id)) this.#consult(view);
+    const [, beside] = BESIDE.exec(view.room.id) ?? [];
+    if (beside) this.#beside(view, `${beside}-bar`);
     this.changed();
   }
 
@@ -57,12 +61,12 @@ export class RoomView extends HTMLElement {
   changed() {
     if (!this.#room) return;
     this.dataset.state = this.#room.state;
-    this.classList.toggle('of-consult', isConsult(this.#room.id));
+    this.classList.toggle('of-consult', BESIDE.test(this.#room.id));
     const listed = this.#listed();
-    write(this.heading, words.title(listed?.title) || this.#room.talk?.other?.name || this.#room.timeline.get(1)?.question || this.#room.id);
+    write(this.heading, words.title(listed?.title) || this.#room.talk?.other?.name || this.#room.timeline.get(1)?.question || this.log.view.titleOf(this.#room.id));
     write(this.facts, this.#facts(listed));
     put(this.pin, 'aria-pressed', String(!!(listed?.pinned ?? listed?.own)));
-    this.pin.hidden = this.#room.id === 'me' || !!this.#room.talk;
+    this.pin.hidden = this.#room.id === 'me' || isOfTwo(this.#room.id);
     this.#refused();
     this.#speak();
     this.#signalled();
@@ -100,9 +104,9 @@ export class RoomView extends HTMLElement {
   #facts(listed) {
     const { mode, state, present } = this.#room;
     const line = { live: 'room.live', refused: '', replaying: 'connection.catching_up' }[state] ?? 'room.not_live';
-    const here = this.#room.id === 'me' || this.#room.talk ? '' : words.band(present ?? listed?.present);
+    const here = this.#room.id === 'me' || isOfTwo(this.#room.id) ? '' : words.band(present ?? listed?.present);
     const facts = [here, line && words.t(line)];
-    if (mode.frozen) facts.push(words.t('room.frozen'));
+    if (mode.frozen) facts.push(words.t(mode.closed ? 'room.closed' : 'room.frozen'));
     if (mode.slow) facts.push(words.count('room.slow', mode.slow));
     return facts.filter(Boolean).join(' · ');
   }
@@ -126,8 +130,19 @@ export class RoomView extends HTMLElement {
       this.composer.offer(this.draft());
     }
     if (!this.consult?.isConnected) [this.composer.sort, this.composer.sealed] = [null, false];
-    const closed = mode.frozen ? words.t(this.#room.talk ? 'refusal.talk_closed' : 'room.frozen_why') : face ? '' : words.t('compose.joining');
-    this.composer.show({ label: isConsult(id) ? words.t('compose.in_case') : words.t('compose.label', { room: this.heading.textContent }), face, once: !!this.#room.once, fixed: !!this.#room.talk, closed, slow: mode.slow, crowd: this.#room.crowd });
+    const why = this.#room.talk ? 'refusal.talk_closed' : mode.closed ? 'room.closed_why' : 'room.frozen_why';
+    const closed = mode.frozen ? words.t(why) : face ? '' : words.t('compose.joining');
+    this.composer.show({ label: isConsult(id) ? words.t('compose.in_case') : words.t('compose.label', { room: this.heading.textContent }), face, room: this.#room, fixed: isOfTwo(id), closed });
+    this.#pins();
+  }
+
+  /** What a moderator has pinned, over the log. */
+  async #pins() {
+    if (!this.pins && !this.#room.pins.length) return;
+    await later('pin-list');
+    this.pins ??= document.createElement('pin-list');
+    this.notice.before(this.pins);
+    this.pins.show(this.log.view);
   }
 
   /** What a talk has beside its log, fetched when the first one is opened. */
@@ -141,18 +156,19 @@ export class RoomView extends HTMLElement {
     this.#signalled();
   }
 
-  /** What a consult has beside its log: how it stands, and what is to be done next. */
-  async #consult(view) {
-    await Promise.all([later('consult-bar'), later('message-composer')]);
+  /** What a consult or a page has beside its log: how it stands, and what is to be done next. */
+  async #beside(view, tag) {
+    await Promise.all([later(tag), later('message-composer')]);
     if (view.room !== this.#room) return;
-    this.consult ??= document.createElement('consult-bar');
+    this.consult = this[tag] ??= document.createElement(tag);
     this.composer.before(this.consult);
     this.consult.open(view, this);
   }
 
   #signalled() {
     if (this.consult?.isConnected) this.consult.changed();
-    const { talk, timeline } = this.#room ?? {};
+    const { mode, talk, timeline } = this.#room ?? {};
+    if (mode?.slow && this.canWrite) this.composer.slowed();
     if (!talk?.other || !this.bar?.isConnected) return;
     const [last] = timeline.latest(1);
     this.bar.show(talk);
@@ -162,7 +178,7 @@ export class RoomView extends HTMLElement {
   #act({ act, entry }) {
     if (act === 'receipt') return this.consult.receipt(entry);
     if (act !== 'reply' && act !== 'edit') return tell(this, 'ask', { act, entry });
-    if (!this.canWrite) return undefined;
+    if (!this.canWrite) return this.addEventListener('writable', () => this.#act({ act, entry }), { once: true });
     this.consult?.write(entry.sort);
     return act === 'reply' ? this.composer.replyTo(entry, authorOf(entry)) : this.composer.edit(entry);
   }

@@ -1,11 +1,12 @@
 // @ts-check
+import { isOfTwo } from '../parts/talk.js';
 import { words } from '../parts/words.js';
 import { h, markButton, tell } from './dom.js';
 import { later } from './later.js';
 
 const LONG_PRESS_MS = 500;
 /** Kinds of entries with words in them: they can be reported, and hidden by a moderator. */
-const WORDED = new Set(['say', 'poll.open', 'consult.open', 'consult.card', 'consult.reveal', 'consult.decided', 'consult.outcome']);
+const WORDED = new Set(['say', 'page.open', 'poll.open', 'consult.open', 'consult.card', 'consult.reveal', 'consult.decided', 'consult.outcome']);
 /** Those whose author is somebody in this very room. */
 const SPOKEN = new Set(['say', 'poll.open', 'consult.open']);
 const KEYS = { r: 'reply', e: 'edit', m: 'menu', Enter: 'menu', ContextMenu: 'menu', Delete: 'redact' };
@@ -87,11 +88,12 @@ export class RowActions {
     const spoken = SPOKEN.has(entry.kind);
     const { room, moderator } = this.#log.view;
     const consult = said && room.consult;
+    const moderate = moderator && !isOfTwo(room.id) && (other || !!entry.hidden);
     return {
-      menu: worded, persona: spoken && !room.talk, reply: said, react: said, link: worded,
+      menu: worded || moderate, persona: spoken && !isOfTwo(room.id), reply: said, react: said, link: worded,
       edit: said && mine && !entry.withdrawn, redact: said && mine && !entry.withdrawn, report: other,
       plan: consult && said && other, receipt: consult && mine !== consult.isAuthor,
-      talk: said && other && !room.talk, hide: other && moderator && !room.talk, mute: spoken && other && moderator && !room.talk,
+      talk: said && other && !isOfTwo(room.id), moderate,
     };
   }
 

@@ -3,7 +3,7 @@ import { words } from '../parts/words.js';
 import { button, h, openDialog } from './dom.js';
 import { authorOf, PLAN, reactionName, REACTIONS } from './message-row.js';
 
-const ACTS = ['reply', 'persona', 'talk', 'edit', 'redact', 'receipt', 'report', 'hide', 'mute', 'link'];
+const ACTS = ['reply', 'persona', 'talk', 'edit', 'redact', 'receipt', 'report', 'moderate', 'link'];
 
 /**
  * Everything that may be done with an entry; `choose(act)` and `react(emoji)` do it; `names` words some acts

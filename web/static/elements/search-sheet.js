@@ -1,5 +1,5 @@
 // @ts-check
-import { pieces } from '../parts/points.js';
+import { pieces } from '../parts/spans.js';
 import { addressOf } from '../parts/router.js';
 import { words } from '../parts/words.js';
 import { badge } from './message-row.js';

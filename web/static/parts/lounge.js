@@ -20,6 +20,8 @@ export class Lounge {
   #held = new Map();
   #mine;
   #filled = false;
+  /** Another pace, or none: what waits for it may go. */
+  #paced = new Signal();
 
   /** `mine` remembers, on this device, which reactions are one's own: the wire does not say. */
   constructor({ socket, api, unsent, mine }) {
@@ -75,21 +77,13 @@ export class Lounge {
     return this.#act(op, { ...fields, room });
   }
 
-  /** Opens a case; its cid makes the repetition harmless. @returns {Promise<{consult: string}>} its room */
-  openCase(given) {
-    return this.#insist('consult', given, ALWAYS);
-  }
-
-  edit(room, seq, text) {
-    return this.#act('edit', { room, seq, text });
+  /** A command for which no room is followed, repeated until it is answered: its cid makes that harmless. `patient`: waits when told to. */
+  order(op, given, patient = false) {
+    return this.#insist(op, given, { ...ALWAYS, waiting: () => patient }, '');
   }
 
   redact(room, seq, reason) {
     return this.#act('redact', { room, seq, ...(reason && { reason }) });
-  }
-
-  report(room, seq, kind, note) {
-    return this.#act('report', { room, seq, kind, ...(note && { note }) });
   }
 
   /** What others would see of a face here, as asked of the server: {by, crowd}. */
@@ -150,13 +144,6 @@ export class Lounge {
     this.#mine.set(this.#key(room), { ...all, [seq]: on ? [...others, emoji] : others });
   }
 
-  /** Mutes whoever wrote an entry, as a moderator: for some minutes or until it is lifted. */
-  mute(room, seq, { kind: reason, minutes, everywhere }) {
-    const time = minutes === 'none' ? {} : { minutes: Number(minutes) };
-    const body = { seq, kind: 'mute', reason, everywhere: Boolean(everywhere), ...time };
-    return this.api.post(`/api/rooms/${room}/sanctions`, body);
-  }
-
   async pin(room, pinned) {
     await this.api.put(`/api/rooms/${room}/pin`, { pinned });
     this.rooms.set(room, { pinned, own: pinned });
@@ -213,6 +200,7 @@ export class Lounge {
   #changed(room, { what, events = [], live }) {
     if (what === 'state' && room.joined && isUnlisted(room.id) && !this.rooms.get(room.id)) this.refresh().catch(() => {});
     if (what === 'state' && room.joined) this.rooms.set(room.id, { own: true, present: room.present });
+    if (what === 'mode') this.#paced.emit();
     if (what !== 'entries') return;
     if (live) this.rooms.set(room.id, { head: room.head });
     this.outbox.settle(room.id, (seq) => room.timeline.get(seq));
@@ -220,9 +208,9 @@ export class Lounge {
   }
 
   async #say(item, { waiting }) {
-    const { cid, room, text, replyTo, as, sort } = item;
+    const { cid, room, text, replyTo, as, sort, notPatient } = item;
     const mine = () => this.visit(room).you.some((face) => face.id === item.you);
-    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }), ...(as && { as }), ...(sort && { sort }) };
+    const fields = { room, cid, text, ...(replyTo && { reply_to: replyTo }), ...(as && { as }), ...(sort && { sort }), ...(notPatient && { not_patient: true }) };
     const ok = await this.#insist('say', fields, { waiting, mine });
     this.outbox.changed.emit(room);
     queueMicrotask(() => this.outbox.settle(room, (seq) => this.visit(room).timeline.get(seq)));
@@ -234,11 +222,11 @@ export class Lounge {
   }
 
   /** Sends until there is an answer. The cid makes the repetition harmless. */
-  async #insist(op, fields, { waiting, mine }) {
-    const leave = fields.room ? this.follow(fields.room) : () => {};
+  async #insist(op, fields, { waiting, mine }, room = fields.room) {
+    const leave = room ? this.follow(room) : () => {};
     try {
       for (;;) {
-        await (fields.room ? this.visit(fields.room).ready() : this.#linkedUp());
+        await (room ? this.visit(room).ready() : this.#linkedUp());
         if (!mine()) throw new Refusal('other_face');
         const answer = await this.socket.request(op, fields).catch((refusal) => refusal);
         if (!(answer instanceof Refusal)) return answer;
@@ -266,7 +254,10 @@ export class Lounge {
     if (!WAITS.has(refusal.code)) return false;
     const delay = (refusal.retryAfter ?? WAIT_SECONDS) * 1000;
     if (!waiting(refusal, Date.now() + delay)) return false;
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    await new Promise((resolve) => {
+      const end = refusal.code === 'slow_mode' && this.#paced.on(resolve);
+      setTimeout(() => (end && end(), resolve()), delay);
+    });
     return waiting(null, 0);
   }
 }

@@ -3,8 +3,8 @@ import { Signal } from './signal.js';
 import { newCid } from './wire.js';
 
 /**
- * What was said and is not yet known to be stored. An item is {cid, room, you, as, text, replyTo, sort, at,
- * state, since, seq?, error?, until?}; `state` is pending · waiting · sent · failed · held.
+ * What was said and is not yet known to be stored. An item is {cid, room, you, as, text, replyTo, sort,
+ * notPatient, at, state, since, seq?, error?, until?}; `state` is pending · waiting · sent · failed · held.
  * Items outlive a reload under the same cid, so that the server takes each once. Per room they go
  * out one after the other; one that was refused steps aside.
  */
@@ -25,13 +25,11 @@ export class Outbox {
     return this.#items.filter((item) => item.room === room);
   }
 
-  post({ room, you, as, text, replyTo, sort, since }) {
-    const at = new Date().toISOString();
-    const item = { cid: newCid(), room, you, as, text, replyTo, sort, since, at, state: 'pending' };
-    this.#items.push(item);
+  post(said) {
+    const { room } = said;
+    this.#items.push({ ...said, cid: newCid(), at: new Date().toISOString(), state: 'pending' });
     this.#tell(room);
     this.#run(room);
-    return item;
   }
 
   retry(cid) {

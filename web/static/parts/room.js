@@ -1,6 +1,6 @@
 // @ts-check
 import { Signal } from './signal.js';
-import { isTalk, Talk } from './talk.js';
+import { isOfTwo, isTalk, Talk } from './talk.js';
 import { Timeline } from './timeline.js';
 
 const PAGE = 80;
@@ -12,7 +12,7 @@ const AGAIN_SECONDS = 3;
 /**
  * One room as this browser follows it: joins, resumes where it stood, counts every seq, and joins
  * again when one is missing. `state` is away · joining · replaying · live · refused.
- * `changed` tells {what}: state · entries · reset · present · talk.
+ * `changed` tells {what}: state · entries · reset · present · talk · mode.
  */
 export class Room {
   changed = new Signal();
@@ -35,6 +35,8 @@ export class Room {
   exact = false;
   /** What was changed in a consult since one read it, [{seq, target}], as the last join told. */
   changes = [];
+  /** The seqs of what is pinned, the newest last. */
+  pins = [];
   /** What only a talk has; null in every other room. */
   talk = null;
   #chosen;
@@ -60,7 +62,7 @@ export class Room {
   /** Own other faces that spoke in the thread of `seq`, as far as it is known here. */
   othersIn(seq, face) {
     const root = this.#rootOf(seq);
-    const said = this.timeline.between(root, Infinity).filter((one) => this.isMine(one) && one.by.id !== face.id);
+    const said = this.timeline.between(root, Infinity).filter((one) => one.by && this.isMine(one) && one.by.id !== face.id);
     return new Map(said.filter((one) => this.#rootOf(one.seq) === root).map(({ by }) => [by.id, by]));
   }
 
@@ -94,8 +96,9 @@ export class Room {
     return this.state === 'replaying' || this.state === 'live';
   }
 
-  isMine(entry) {
-    return !!entry.by?.id && this.you.some((face) => face.id === entry.by.id);
+  isMine({ by, hidden }) {
+    const id = by?.id ?? hidden?.by;
+    return !!id && this.you.some((face) => face.id === id);
   }
 
   /** Follows the room from where it stood. A refusal is kept, not thrown. */
@@ -154,19 +157,18 @@ export class Room {
     return page.events.length > 0;
   }
 
-  #joined({ from, oldest, you, face, exact, mode, present, rule, ignored = [], crowd, talk, changes = [] }) {
+  #joined({ from, oldest, you, face, exact, mode, present, rule, ignored = [], crowd, talk, changes = [], pins = [] }) {
     this.#next = from;
     this.timeline.head = from - 1;
     this.oldest = oldest;
     this.ignored = new Set(ignored);
-    this.crowd = this.talk ? null : crowd ?? null; // of two, none is hidden among others
+    this.crowd = isOfTwo(this.id) ? null : crowd ?? null; // of two, none is hidden among others
     const { once } = this;
     this.wear({ you, face, exact });
     this.once = once;
     this.mode = mode ?? {};
     this.present = present ?? null;
-    this.rule = rule;
-    this.changes = changes;
+    Object.assign(this, { rule, changes, pins });
     if (talk) this.talk?.joined(talk);
     this.#enter('replaying');
     for (const { resolve } of this.#waiting.splice(0)) resolve();
@@ -192,6 +194,7 @@ export class Room {
     this.timeline.head = event.seq;
     this.timeline.add([event]);
     if (event.kind === 'end') this.#ended();
+    else if (/^mod/.test(event.kind)) this.#moderated(event);
     else if (event.kind === 'say' && !this.isMine(event)) this.talk?.spoke();
     this.changed.emit({ what: 'entries', events: [event], live: this.state === 'live' });
   }
@@ -200,6 +203,14 @@ export class Room {
     this.mode = { ...this.mode, frozen: true };
     this.talk?.ended();
     this.changed.emit({ what: 'talk' });
+  }
+
+  #moderated({ kind, target, on, mode, reason }) {
+    if (kind === 'mod.restore') this.around(target, 1).catch(() => {});
+    if (kind === 'mod.pin') this.pins = [...this.pins.filter((seq) => seq !== target), ...(on ? [target] : [])];
+    if (kind === 'mod.mode') this.mode = mode;
+    if (kind === 'mod.close') this.mode = { ...this.mode, frozen: true, closed: true };
+    this.changed.emit({ what: 'mode' });
   }
 
   #talk() {

@@ -2,7 +2,7 @@
 import { Signal } from './signal.js';
 import { fold } from './points.js';
 
-const KINDS = ['me', 'talk', 'house', 'world', 'specialty', 'country', 'consult', 'bench'];
+const KINDS = ['me', 'talk', 'house', 'world', 'specialty', 'country', 'consult', 'page', 'bench'];
 
 /** Every room the doctor may enter: {id, title, kind, head, unread, present, own, pinned?}. */
 export class Rooms {

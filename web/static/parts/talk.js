@@ -8,9 +8,14 @@ export function isTalk(id) {
   return id.startsWith('talk/');
 }
 
-/** Whether a room is in no list until one has been in it: a talk, a consult. */
+/** Whether nobody but two read a room: a talk, a page. */
+export function isOfTwo(id) {
+  return /^(talk|page)\//.test(id);
+}
+
+/** Whether a room is in no list until one has been in it: a talk, a consult, a page. */
 export function isUnlisted(id) {
-  return isTalk(id) || isConsult(id);
+  return /^(talk|consult|page)\//.test(id);
 }
 
 export function isConsult(id) {

@@ -1,6 +1,6 @@
 // @ts-check
-const SHOWN = new Set(['say', 'tombstone', 'notice', 'end', 'poll.open', 'consult.card', 'consult.open', 'consult.reveal', 'consult.decided', 'consult.outcome']);
-const ACTS = new Set(['edit', 'react', 'redact', 'withdraw', 'poll.count', 'poll.close', 'consult.update', 'consult.merge']);
+const SHOWN = new Set(['say', 'tombstone', 'notice', 'end', 'poll.open', 'consult.card', 'consult.open', 'consult.reveal', 'consult.decided', 'consult.outcome', 'page.open', 'page.widened', 'mod.mode', 'mod.close']);
+const ACTS = new Set(['edit', 'react', 'redact', 'withdraw', 'poll.count', 'poll.close', 'consult.update', 'consult.merge', 'page.update', 'mod.hide', 'mod.restore', 'mod.caution']);
 
 /**
  * What is known of one room's log, by seq: whatever the order in which pages and live events come,
@@ -106,7 +106,9 @@ export class Timeline {
     if (!known) this.#place(event.seq);
     if (event.kind === 'consult.reveal') this.#pooled(event.seq);
     const acts = [...(this.#acts.get(event.seq)?.values() ?? [])].sort((a, b) => a.seq - b.seq);
-    this.#entries.set(event.seq, acts.reduce(fold, event));
+    // What was shown again is not hidden any more, however it was served.
+    const back = acts.findLast(({ kind }) => kind === 'mod.restore')?.seq;
+    this.#entries.set(event.seq, acts.filter(({ kind, seq }) => kind !== 'mod.hide' || !(seq < back)).reduce(fold, event));
   }
 
   #pooled(seq) {
@@ -136,7 +138,7 @@ export class Timeline {
   // run reaches the head, the redaction is known: what it does not name was an edit.
   #show(seq, found) {
     const entry = this.#entries.get(seq);
-    const nameless = entry.kind === 'tombstone' && !entry.role;
+    const nameless = entry.kind === 'tombstone' && !entry.role && !entry.hidden;
     if (!nameless || !this.atHead(this.run(seq))) found.push(entry);
   }
 
@@ -157,7 +159,10 @@ function asOf(entry) {
 
 function fold(entry, act) {
   if (act.kind === 'redact') return tombstone(entry, act);
-  if (entry.kind === 'tombstone' || act.seq <= asOf(entry)) return entry;
+  if (act.seq <= asOf(entry)) return entry;
+  if (act.kind === 'mod.hide') return hidden(entry, act);
+  if (act.kind === 'mod.restore' || entry.kind === 'tombstone') return entry;
+  if (act.kind === 'mod.caution') return { ...entry, as_of: act.seq, caution: act };
   if (entry.kind !== 'say') return told(entry, act);
   if (act.kind === 'withdraw') return { ...entry, as_of: act.seq, withdrawn: act.seq };
   if (act.kind === 'edit') return edited(entry, act);
@@ -178,6 +183,13 @@ function told(entry, { kind, op, room, seq, id, at, by, target, ...news }) {
 
 function tombstone({ seq, id, at }, { by, reason }) {
   return { kind: 'tombstone', seq, id, at, role: by?.role ?? 'author', reason };
+}
+
+/** Its words go at once; a restored entry is asked for anew. Its author still knows it for hers. */
+function hidden(entry, { by: { role }, reason, pending }) {
+  const { kind, seq, id, at, by, hidden: was } = entry;
+  if (kind === 'tombstone' && !was) return entry;
+  return { kind: 'tombstone', seq, id, at, hidden: { role, reason, pending, by: by?.id ?? was?.by } };
 }
 
 function counted(reactions = {}, { emoji, on }) {

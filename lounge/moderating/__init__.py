@@ -1,0 +1,1 @@
+"""Moderating: acts and modes, reports and appeals, sanctions, rules before posting, the board."""

@@ -1,0 +1,156 @@
+"""Texts of 8,000 code points that are made to keep a pattern busy: for the guard's test and its bench."""
+
+from __future__ import annotations
+
+import random
+
+LENGTH = 8_000
+_UNITS = (
+    *(
+        "1",
+        "1 ",
+        "9-",
+        "a",
+        "A",
+        "é",
+        " ",
+        "\n",
+        ".",
+        "-",
+        "_",
+        "/",
+        ":",
+        "'",
+        "(",
+        "+",
+        "@",
+        "#",
+        "«",
+    ),
+    *(
+        "a@",
+        "a.b@c.",
+        "@a.",
+        "(1",
+        "06 12 34 56 78 ",
+        "+1 ",
+        "514-555-",
+        "(514) ",
+        "0 ",
+        "12.",
+        "1/1/",
+    ),
+    *(
+        "AAAAAA11A11",
+        "A1",
+        "A1A 1A1 ",
+        "AA-123-",
+        "1EG4-TE5-",
+        "FR14 2004 ",
+        "4111 1111 1111 111",
+        "0a:",
+    ),
+    *(
+        "2001:db8:",
+        "::",
+        "1.1.1.",
+        "http://",
+        "http://a/",
+        "www.a.b/1",
+        "a/b.c/",
+        ".com/",
+        "https://a.b/?id=",
+    ),
+    *(
+        "12 ",
+        "12 Elm ",
+        "12 Elm Elm Elm Elm ",
+        "12 rue de la ",
+        "12, rue ",
+        "P.O. Box ",
+        "street 12 a a ",
+    ),
+    *(
+        "MRN ",
+        "MRN: ",
+        "n° ",
+        "dossier n° ",
+        "serial serial ",
+        "account no 1A",
+        "chart 1",
+        "plate A1 ",
+    ),
+    *(
+        "born ",
+        "born on the ",
+        "née le 3 ",
+        "March ",
+        "3 March ",
+        "March 3 ",
+        "12/03/",
+        "2019-",
+        "1er avril ",
+    ),
+    *(
+        "93 ",
+        "93-year-",
+        "93 years ",
+        "ninety-",
+        "quatre-vingt-",
+        "Mrs ",
+        "Mrs A",
+        "Dr A. ",
+        "Mme T. ",
+        "Jean-",
+    ),
+    *(
+        "Jean Jean ",
+        "O'",
+        "Saint-",
+        "Saint-Jean-sur-",
+        "de la ",
+        "d'",
+        "Mr and Mrs ",
+        "St. ",
+        "in A",
+        "A-",
+        "Aa ",
+    ),
+    *(
+        "a-",
+        "a a.",
+        "Ab. ",
+        "né(e) le ",
+        "at dot ",
+        " at a dot ",
+        "(at)",
+        "[at] a.",
+        " (at) a dot ",
+        "ab12-" * 4,
+    ),
+    *(
+        "abcdef01-2345-",
+        "\u202f1",
+        "\u00a0",
+        "𝟏",
+        "١",
+        "ſ",
+        "İ",
+        "ﬁ",
+        "\u0301",
+        "😀",
+        "名",
+        "1\u0660",
+        "0123456789 ",
+    ),
+)
+
+
+def hostile_texts() -> list[str]:
+    """The same every time: each unit over and over, with a tail that spoils the match, and mixtures."""
+    mixed = random.Random(7)
+    texts = [(unit * LENGTH)[:LENGTH] for unit in _UNITS]
+    spoiled = [(unit * LENGTH)[: LENGTH - 2] + "!~" for unit in _UNITS if len(unit) > 1]
+    mixtures = ["".join(mixed.choices(_UNITS, k=LENGTH))[:LENGTH] for _ in range(8)]
+    pairs = ["".join(mixed.choices(mixed.sample(_UNITS, 2), k=LENGTH))[:LENGTH] for _ in range(40)]
+    return texts + spoiled + mixtures + pairs
