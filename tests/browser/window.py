@@ -154,7 +154,7 @@ class Window:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(part in message.text for part in _EXPECTED):
-            self.troubles.append(message.text)
+            self.troubles.append(f"{message.text} ({message.location['url']})")
 
 
 def options(**other: Any) -> dict[str, Any]:

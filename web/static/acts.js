@@ -340,13 +340,13 @@ export class Acts {
 
   /** The service worker, after the first room; on a computer that others use there is none. */
   async #install() {
-    const { doors, frame, lounge, patient, session, unsent } = this.#inside;
+    const { doors, frame, lounge, patient, session, signal, unsent } = this.#inside;
     const { sayOpen } = await patient(() => import('./parts/open-page.js'));
     sayOpen(doors, unsent, () => frame.isConnected);
     lounge.heard.on(({ event }) => event.notice === 'reach_test' && document.dispatchEvent(new CustomEvent('reachtest', { detail: event })));
     if (session.shared) return;
     const { install } = await patient(() => import('./parts/installed.js'));
-    await install({ doors, go: (path) => this.#gone(new URL(path, location.href)) });
+    await install({ signal, go: (path) => this.#gone(new URL(path, location.href)) });
   }
 
   async #copy(room, { seq }) {

@@ -62,6 +62,11 @@ class Inside {
     this.#show(placeOf(location), true);
   }
 
+  /** Until she leaves. */
+  get signal() {
+    return this.#ends.signal;
+  }
+
   leave() {
     this.#ends.abort();
     this.#unlisten();
