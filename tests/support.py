@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import httpx2
@@ -331,6 +332,11 @@ def _decoded(data: str | bytes) -> dict[str, Any]:
 def http_client(**settings: Any) -> httpx2.AsyncClient:
     """A client for plain HTTP: one that is to know the world's authorities reads them for 0.07 s."""
     return httpx2.AsyncClient(verify=False, **settings)
+
+
+def letters(count: int = 10) -> str:
+    """Letters that nobody else has: digits by lot the guard may take for a telephone or a record."""
+    return "".join(secrets.choice(ascii_lowercase) for _ in range(count))
 
 
 def new_cid() -> str:

@@ -43,7 +43,7 @@ from tests.journeys.served import Served
 from tests.journeys.service import put_role
 from tests.processes import running
 from tests.stores import SQLITE_FIRST
-from tests.support import PATIENCE_SECONDS, Guest, http_client, new_cid
+from tests.support import PATIENCE_SECONDS, Guest, http_client, letters, new_cid
 from web.valkey import EmbeddedValkey
 
 ROOM = "specialty/cardiology"
@@ -56,7 +56,7 @@ OWN = ("session", "sessions", "tokens", "rooms", "reports", "roles", "available"
 class Doctor:
     """A canary: each of her traits is found nowhere else."""
 
-    mark: str = field(default_factory=lambda: f"zq{secrets.token_hex(5)}")
+    mark: str = field(default_factory=lambda: f"zq{letters()}")
     id: str = ""
     code: str = ""
     token: str = ""
@@ -97,7 +97,7 @@ class Evening:
 
     def says(self, what: str) -> str:
         """A text of two words that nobody else says."""
-        words = f"mot{secrets.token_hex(5)} phrase{secrets.token_hex(5)}"
+        words = f"mot{letters()} phrase{letters()}"
         self.said[what] = words
         return words
 

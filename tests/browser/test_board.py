@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from lounge.demo import doctor_id, member
 from tests.browser.conftest import Opens
 from tests.browser.test_everyone import PHONE_LOOK, WIDE_LOOK, flawless
 from tests.browser.window import CAST, Window
-from tests.support import House, new_cid
+from tests.support import House, letters, new_cid
 
 WORLD = "/rooms/world"
 QUEUE = "/moderation#queue"
@@ -22,7 +21,7 @@ LOOKS = [pytest.param(PHONE_LOOK, id="phone"), pytest.param(WIDE_LOOK, id="wide"
 
 def words() -> str:
     """Something nobody has said before."""
-    return f"An evening of {secrets.token_hex(4)}"
+    return f"An evening of {letters()}"
 
 
 async def appointed(house: House, name: str) -> None:
@@ -126,7 +125,7 @@ async def test_a_rule_is_tried_on_the_last_week_and_then_holds_a_text_until_it_i
     house: House, opens: Opens
 ) -> None:
     ana, moira = await house.guest("ana", "world"), await opens("moira", "/moderation#rules")
-    unheard = f"stethoscope{secrets.token_hex(3)}"
+    unheard = f"stethoscope{letters()}"
     await ana.say("world", f"Buy my {unheard} now")
     page = moira.page
     await page.get_by_role("button", name="A new rule").click()

@@ -12,6 +12,7 @@ from playwright.async_api import Locator, expect
 from tests.browser.conftest import Opens
 from tests.browser.test_everyone import PHONE, PHONE_LOOK, WIDE_FIRST, flawless
 from tests.browser.window import Window
+from tests.support import letters
 
 OTHERS = {
     "ben": ("Pulmonary embolism", "Pericarditis"),
@@ -34,7 +35,7 @@ async def does(window: Window, op: str, **fields: Any) -> dict[str, Any]:
 
 async def opened(window: Window, **case: Any) -> str:
     """A case of hers with a question of its own; gives its room."""
-    question = f"Anticoagulate before the scan? {secrets.token_hex(3)}"
+    question = f"Anticoagulate before the scan? {letters()}"
     given = {"question": question, "specialties": ["cardiology"], "enough": 5, **case}
     room: str = (await does(window, "consult", **given))["consult"]
     return room
@@ -204,7 +205,7 @@ async def test_two_spellings_are_joined_by_the_author_for_everyone(opens: Opens)
 async def test_a_poll_shows_its_bars_to_who_has_voted_and_to_all_at_the_close(opens: Opens) -> None:
     ana, ben = await opens("ana", "/rooms/world"), await opens("ben", "/rooms/world")
     await ben.is_live()
-    page, question = ana.page, f"Which anticoagulant first? {secrets.token_hex(3)}"
+    page, question = ana.page, f"Which anticoagulant first? {letters()}"
     await page.get_by_role("button", name="Ask a poll").click()
     await page.get_by_label("The question").fill(question)
     for n, choice in enumerate(("Heparin", "Apixaban", "Wait"), 1):

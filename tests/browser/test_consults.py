@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from typing import Any
 
 import pytest
@@ -12,12 +11,12 @@ from playwright.async_api import Locator, expect
 from tests.browser.conftest import Opens
 from tests.browser.test_everyone import LOOKS, PHONE, flawless
 from tests.browser.window import Window
-from tests.support import House, new_cid
+from tests.support import House, letters, new_cid
 
 
 def asking() -> str:
     """A question of its own for each test."""
-    return f"Wait or scan? Case {secrets.token_hex(3)}"
+    return f"Wait or scan? Case {letters()}"
 
 
 async def opens_case(window: Window, question: str, urgency: str = "Routine") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from datetime import date
 from typing import Any
 
@@ -22,7 +21,7 @@ from storage.roles import RoleRow
 from tests.browser.conftest import Opens
 from tests.browser.test_everyone import LOOKS, PHONE, STILL, flawless
 from tests.browser.window import Window
-from tests.support import House
+from tests.support import House, letters
 
 WORLD = "/rooms/world"
 NUMBER = "+1 807 555 0142"
@@ -34,7 +33,7 @@ async def a_role(
     house: House, *layers: tuple[str, str], night_until: str = ALWAYS, everyone: bool = False
 ) -> str:
     """A role with a service of its own, always covered: layers as (name, who of the cast has it)."""
-    service = f"Thunder Bay Regional {secrets.token_hex(2)}"
+    service = f"Thunder Bay Regional {letters()}"
     now = now_ms()
     async with house.lounge.identity_database.writing() as connection:
         ids = await identities.ids_by_email(connection, [EMAILS[who] for _, who in layers])
@@ -99,7 +98,7 @@ def card(window: Window) -> Locator:
 
 
 def sentence() -> str:
-    return f"Thrombolysis after apixaban? {secrets.token_hex(3)}"
+    return f"Thrombolysis after apixaban? {letters()}"
 
 
 async def test_one_sentence_goes_from_one_phone_to_another_and_on_into_a_case(

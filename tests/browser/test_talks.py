@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 
 import pytest
 from playwright.async_api import expect
@@ -11,13 +10,14 @@ from playwright.async_api import expect
 from tests.browser.conftest import Opens
 from tests.browser.test_everyone import flawless
 from tests.browser.window import Window
+from tests.support import letters
 
 WORLD = "/rooms/world"
 
 
 async def asked(ana: Window, ben: Window) -> str:
     """Ana says something in the world, and Ben asks her to talk about it; she looks at her notices."""
-    text = f"Troponin 40 then 42, {secrets.token_hex(4)}"
+    text = f"Troponin 40 then 42, {letters()}"
     await ana.says(text)
     await ben.chooses(await ben.sees(text), "talk")
     await ben.agrees()
@@ -90,7 +90,7 @@ async def test_a_moderator_hides_what_was_reported_from_a_talk_she_cannot_open(
     ana, ben = await opens("ben", WORLD), await opens("chiara", WORLD)
     await ben.is_live()
     await in_talk(ana, ben)
-    text = f"Send me his name {secrets.token_hex(4)}"
+    text = f"Send me his name {letters()}"
     await ben.says(text)
     row = await ana.sees(text)
     await ana.chooses(row, "report")
