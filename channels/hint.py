@@ -25,7 +25,7 @@ class Hint:
 
 def size(hint: Hint) -> int:
     """How many bytes its entries have."""
-    return sum(len(item.payload) for item in hint.items)
+    return sum([len(item.payload) for item in hint.items])
 
 
 def joined(hints: Sequence[Hint]) -> list[Hint]:

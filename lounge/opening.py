@@ -200,8 +200,10 @@ class Lounge:
             epoch = await gate.epoch(connection)
             heads = await entries.heads(connection, wanted) if wanted else []
         self.door.heard(epoch)
+        coming = self.writer.rooms
         for head in heads:
-            self._polled(head.slug, head.seq, head.says, head.oldest, stood)
+            if head.id not in coming:  # else it may be in SQL already and is told in a moment
+                self._polled(head.slug, head.seq, head.says, head.oldest, stood)
         if self.private.names():
             for name, seq in (await self.private.heads()).items():
                 self._polled(name, seq, seq, 1, stood)

@@ -76,8 +76,11 @@ class Sanctions:
                 for each in self._in_force
                 if hmac.compare_digest(each.mark, self._mark(each.salt, doctor_id))
             )
+        tested = self._tested[doctor_id]
+        if not tested:
+            return tested
         now = self._clock()
-        return tuple(each for each in self._tested[doctor_id] if each.stands(now))
+        return tuple(each for each in tested if each.stands(now))
 
     def may_enter(self, doctor_id: str, room_id: str) -> None:
         """Raises Refusal `forbidden` to who was removed from there, saying until when."""

@@ -231,6 +231,7 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
         pool_timeout=10,
         pool_reset_on_return=None,  # every use ends its own transaction
     )
+    sqlite.bytes_as_they_are(engine.dialect)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

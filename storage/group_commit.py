@@ -58,6 +58,12 @@ class GroupCommit:
         """True when everybody was answered."""
         return not (self._queue or self._parts or self._under_way)
 
+    @property
+    def rooms(self) -> set[int]:
+        """Those of the transaction that is under way, by number."""
+        batch = self._under_way or ()
+        return {part.room_id for act, _ in batch for part in act.parts}
+
     def next(self) -> Sequence[Act] | None:
         """The acts of the next transaction, in order; None while one is under way or nothing waits."""
         if self._under_way is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+from sqlalchemy import Dialect, LargeBinary
 
 Row = tuple[Any, ...]
 
@@ -19,6 +20,18 @@ async def connect(path: Path) -> aiosqlite.Connection:
     )
     connection._thread.daemon = True  # as SQLAlchemy has it: no exit waits for it
     return await connection
+
+
+def bytes_as_they_are(dialect: Dialect) -> None:
+    """SQLAlchemy wraps each value of a `LargeBinary` in a memoryview, which sqlite3 does not need."""
+    dialect.colspecs = {**dialect.colspecs, LargeBinary: _Bytes}
+
+
+class _Bytes(LargeBinary):
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None: as it is."""
 
 
 class _Connection(aiosqlite.Connection):

@@ -72,6 +72,11 @@ class Writer:
         """Acts queued and not yet taken into a transaction."""
         return self._acts.waiting
 
+    @property
+    def rooms(self) -> set[int]:
+        """Those of the transaction that is under way: what it adds there is announced next."""
+        return self._acts.rooms
+
     async def run(self) -> None:
         """Commit for ever. Cancelled only after `drain`. Raises Broken when the disk fails."""
         while True:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis  # noqa: F401 - early: CPython 3.11 cannot parse it once greenlets have run
+import hypothesis  # early: CPython 3.11 cannot parse it once greenlets have run
 import pytest
 
 from tests import chromium, postgres
@@ -16,6 +16,15 @@ from tests.postgres import fresh_database
 from tests.processes import Run, running
 from tests.stores import BOTH, Stores, open_either, wipe
 from web.valkey import EmbeddedValkey
+
+# What is generated is the same on every machine, however slow; `--hypothesis-profile default` draws anew.
+hypothesis.settings.register_profile(
+    "alike",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("alike")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
