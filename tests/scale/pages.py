@@ -182,7 +182,9 @@ async def _harmed(
     roles = [await _role(ward, ids[n : n + EACH]) for n in range(0, len(crew), EACH)]
     for each in crew:
         await each.enters("me")
-    working = [asyncio.create_task(_reacts(ward, each)) for each in crew]
+    working = [
+        asyncio.create_task(act) for each in crew for act in (_reacts(ward, each), _stays(each))
+    ]
     harming = asyncio.create_task(_harm(ward))
     try:
         await _pages(ward, askers, roles)
@@ -232,6 +234,13 @@ async def _reacts(ward: Ward, member: Member) -> None:
                 ward.reacting.add(task)
                 task.add_done_callback(ward.reacting.discard)
         at = len(talker.logs["me"])
+
+
+async def _stays(member: Member) -> None:
+    """Whoever only listens comes back as well when her line is lost."""
+    while True:
+        await member.talker.ended()
+        await member.connect()
 
 
 async def _answers(ward: Ward, member: Member, room: str) -> None:
