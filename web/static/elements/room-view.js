@@ -91,6 +91,7 @@ export class RoomView extends HTMLElement {
     this.writing = true;
     await new Promise((rest) => setTimeout(rest));
     const [{ pendingRow }] = await Promise.all([later('pending-row'), later('message-composer')]);
+    if (!this.isConnected) return; // the page is left: what is in no document stays a bare element
     this.log.pendingRow = pendingRow;
     this.canWrite = true;
     this.composer.open(this.limit);
