@@ -132,17 +132,25 @@ async def open_keys(settings: Settings, identity: Database, lounge: Database) ->
 def read_keyring(path: Path) -> Keyring:
     """The keys of one file. Raises KeyFault."""
     stamp = _stamp(path)
+    keys = [_key(path, line) for line in secret_lines(path, "key file")]
+    if not keys:
+        raise KeyFault(f"{path} holds no key")
+    return Keyring(keys, path, stamp)
+
+
+def secret_lines(path: Path, name: str) -> list[str]:
+    """What a file that only its owner may read holds, without comments; `name` is what it is called.
+
+    Raises KeyFault.
+    """
     try:
         with path.open(encoding="ascii") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise KeyFault(f"{path} may be read by others: chmod 600 {path}")
             lines = [line.strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyFault(f"cannot read the key file {path}: {error}") from None
-    keys = [_key(path, line) for line in lines if line and not line.startswith("#")]
-    if not keys:
-        raise KeyFault(f"{path} holds no key")
-    return Keyring(keys, path, stamp)
+        raise KeyFault(f"cannot read the {name} {path}: {error}") from None
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def add_key(path: Path) -> None:

@@ -16,7 +16,7 @@ from lounge.moderating.asked import Asked, Means, Reason
 from lounge.opening import Lounge
 from web import wire
 from web.accounts import answer, path_seq, read_body
-from web.visitor import require_act, require_visit
+from web.visitor import acting, require_visit
 
 
 class Moderation(Struct, frozen=True):
@@ -57,16 +57,11 @@ async def see_hidden(request: Request) -> Response:
 
 async def moderate(request: Request) -> Response:
     lounge: Lounge = request.state.lounge
-    epoch = lounge.door.epoch
-    visit = await require_act(request)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
-    try:
+    async with acting(request) as guest:
         body = await read_body(request, Moderation)
-        lounge.limits.spend(CHANGES, visit.doctor.id)
+        lounge.limits.spend(CHANGES, guest.doctor.id)
         asked = Asked(room=request.path_params["room"], **msgspec.structs.asdict(body))
         outcome = await lounge.moderating.acts.do(guest, asked)
-    finally:
-        lounge.door.part(guest)
     seq = outcome.placed[0].seq if outcome.placed else UNSET
     return answer(Moderated(seq, True if outcome.duplicate else UNSET))
 

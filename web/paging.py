@@ -20,7 +20,7 @@ from lounge.opening import Lounge
 from web import wire
 from web.accounts import answer, read_body
 from web.consults import WaitFigures
-from web.visitor import require_act, require_visit
+from web.visitor import acting, require_act, require_visit
 
 _NO_STORE = {"cache-control": "no-store"}
 
@@ -115,15 +115,9 @@ async def switch_off(request: Request) -> Response:
 
 async def act_on_page(request: Request) -> Response:
     """Also from a notification: accept, decline, or that it has arrived or was looked at."""
-    lounge = _lounge(request)
-    epoch = lounge.door.epoch
-    visit = await require_act(request)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
-    try:
+    async with acting(request) as guest:
         body = await read_body(request, PageAct)
-        return answer(await _done(lounge, guest, body))
-    finally:
-        lounge.door.part(guest)
+        return answer(await _done(_lounge(request), guest, body))
 
 
 async def see_record(request: Request) -> Response:

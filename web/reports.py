@@ -21,7 +21,7 @@ from lounge.moderating.waived import Waived
 from lounge.opening import Lounge
 from web import wire
 from web.accounts import answer, nothing, path_id, read_body
-from web.visitor import require_act, require_visit
+from web.visitor import acting, require_act, require_visit
 
 Claimed = Literal["mine", "other"]
 
@@ -196,15 +196,10 @@ async def see_context(request: Request) -> Response:
 
 
 async def close_report(request: Request) -> Response:
-    lounge = _lounge(request)
-    epoch = lounge.door.epoch
-    visit = await require_act(request)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
-    try:
+    async with acting(request) as guest:
         body = await read_body(request, Closing)
-        await lounge.moderating.queue.close(guest, path_id(request), body.outcome, body.act)
-    finally:
-        lounge.door.part(guest)
+        queue = _lounge(request).moderating.queue
+        await queue.close(guest, path_id(request), body.outcome, body.act)
     return nothing()
 
 
@@ -233,15 +228,9 @@ async def release_appeal(request: Request) -> Response:
 
 
 async def close_appeal(request: Request) -> Response:
-    lounge = _lounge(request)
-    epoch = lounge.door.epoch
-    visit = await require_act(request)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)
-    try:
+    async with acting(request) as guest:
         body = await read_body(request, AppealClosing)
-        await lounge.moderating.appeals.close(guest, path_id(request), body.outcome)
-    finally:
-        lounge.door.part(guest)
+        await _lounge(request).moderating.appeals.close(guest, path_id(request), body.outcome)
     return nothing()
 
 

@@ -27,7 +27,7 @@ from web.accounts import read_body, read_bytes
 from web.connection import Connection, seated
 from web.dialects import NOT_DECODED, STREAM, diagnosis
 from web.protocol import HIGH_WATER_BYTES
-from web.visitor import address_of, require_act
+from web.visitor import acting, address_of, require_act
 
 ALIVE_SECONDS = 15.0
 POLL_SECONDS = 20.0
@@ -50,17 +50,13 @@ class Following(msgspec.Struct, frozen=True):
 async def command(request: Request) -> Response:
     """`POST /api/commands`: one command, answered with the frame that a socket would have sent."""
     lounge: Lounge = request.state.lounge
-    epoch = lounge.door.epoch
-    visit = await require_act(request)
-    guest = lounge.door.admit(visit, lambda _: None, epoch)  # a body may take its time
-    try:
+    async with acting(request) as guest:
+        doctor = guest.doctor
         payload = await read_bytes(request, FRAME_BYTES)
-        shelf = await lounge.belongings.of(visit.doctor.id)
+        shelf = await lounge.belongings.of(doctor.id)
         attendance = Attendance(lounge, guest, shelf, _NOBODY)
-        asker = commands.Asker(lounge, attendance, STREAM, visit.doctor.language)
-        frame = await _answered(asker, visit.doctor.id, payload)
-    finally:
-        lounge.door.part(guest)
+        asker = commands.Asker(lounge, attendance, STREAM, doctor.language)
+        frame = await _answered(asker, doctor.id, payload)
     request.state.metrics.commands.labels("http", getattr(frame, "code", "ok")).inc()
     return Response(
         STREAM.encode(frame), media_type="application/json", headers={"cache-control": "no-store"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
 from lounge.doctors import Doctors, Unrecognised, Visit
+from lounge.door import Door, Guest
 from lounge.errors import Code, Refusal
 from lounge.passkeys import Site
 from lounge.settings import Settings
@@ -23,6 +25,8 @@ class _Lounge(Protocol):
     def settings(self) -> Settings: ...
     @property
     def doctors(self) -> Doctors: ...
+    @property
+    def door(self) -> Door: ...
 
 
 async def who(connection: HTTPConnection) -> Visit | None:
@@ -55,6 +59,20 @@ async def require_act(connection: HTTPConnection) -> Visit:
     if visit.token is None:
         require_origin(connection)
     return visit
+
+
+@asynccontextmanager
+async def acting(connection: HTTPConnection) -> AsyncIterator[Guest]:
+    """As `require_act`, and at the door until it is done: a body may take its time, and what is revoked
+    meanwhile ends her.
+    """
+    door = _lounge(connection).door
+    epoch = door.epoch
+    guest = door.admit(await require_act(connection), lambda _: None, epoch)
+    try:
+        yield guest
+    finally:
+        door.part(guest)
 
 
 def require_origin(connection: HTTPConnection) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from lounge import doctors
 from lounge.acting import Plan, Seat
@@ -22,6 +23,7 @@ from lounge.keys import Keys
 from lounge.limits import REPORTS, Limits
 from lounge.moderating import evidence as copies
 from lounge.moderating.accuracy import Accuracy
+from lounge.moderating.asked import Reason
 from lounge.moderating.duty import Duty, Staff
 from lounge.moderating.hiding import Hiding, Why
 from lounge.moderating.scopes import Scopes, about
@@ -33,16 +35,7 @@ from storage.database import Database
 from storage.entries import Standing
 from storage.reports import URGENT, Filed
 
-KINDS = frozenset(
-    {
-        "patient_identifiable",
-        "dangerous_advice",
-        "harassment",
-        "advertising",
-        "not_a_doctor",
-        "other",
-    }
-)
+KINDS = frozenset(get_args(Reason))
 HIDDEN_BY_MANY = frozenset({"patient_identifiable", "advertising"})
 DISPUTED_BY_MANY = "dangerous_advice"
 ENOUGH = 3

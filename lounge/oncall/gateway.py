@@ -5,8 +5,6 @@ Signatures, times and ids are those of Standard Webhooks; the secret is a file t
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +17,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from lounge.errors import Code, Refusal
 from lounge.events import rfc3339
-from lounge.keys import KeyFault
+from lounge.keys import KeyFault, secret_lines
 from lounge.oncall.calls import Delivery
 from lounge.oncall.outside import Away, Outside
 
@@ -99,14 +97,7 @@ def read_secrets(path: Path | None) -> list[str]:
     """One a line, the newest first, as Standard Webhooks writes them. Raises KeyFault."""
     if path is None:
         return []
-    try:
-        with path.open(encoding="ascii") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise KeyFault(f"{path} may be read by others: chmod 600 {path}")
-            lines = [line.strip() for line in file]
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyFault(f"cannot read the secret {path}: {error}") from None
-    secrets = [line for line in lines if line and not line.startswith("#")]
+    secrets = secret_lines(path, "secret")
     try:
         [Webhook(secret) for secret in secrets]
     except (ValueError, EmptyWebhookSecretError):
